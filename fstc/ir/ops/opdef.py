@@ -1,0 +1,135 @@
+"""OpDef: everything fstc knows of one operator, in one entry.
+
+No module outside ``fstc/ir/ops`` compares an op's name. Other stages ask for ``kind`` (cost
+class), ``form`` (how its operands are indexed), ``monoid`` (how it combines) and call
+``infer``, ``reference`` and ``cuda``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from fstc.ir.types import DType, TensorType
+
+if TYPE_CHECKING:
+    from fstc.ir.graph import Region
+
+Attrs = Mapping[str, Any]
+
+
+class Kind(str, Enum):
+    """Cost class, as the paper has them (section 3)."""
+
+    LIGHT = "light"
+    EXPENSIVE = "expensive"
+    REDUCTION = "reduction"
+    LAYOUT = "layout"
+    SOURCE = "source"
+    LIBRARY = "library"
+
+
+class Form(str, Enum):
+    """How an op's result index maps to operand indices; analysis and codegen dispatch on it."""
+
+    ELEMENTWISE = "elementwise"
+    CONSTANT = "constant"
+    IOTA = "iota"
+    RNG = "rng"
+    BROADCAST = "broadcast"
+    RESHAPE = "reshape"
+    TRANSPOSE = "transpose"
+    SLICE = "slice"
+    DYNAMIC_SLICE = "dynamic_slice"
+    DYNAMIC_UPDATE_SLICE = "dynamic_update_slice"
+    CONCATENATE = "concatenate"
+    PAD = "pad"
+    REVERSE = "reverse"
+    GATHER = "gather"
+    SCATTER = "scatter"
+    REDUCE = "reduce"
+    REDUCE_WINDOW = "reduce_window"
+    SCAN = "scan"
+    LIBRARY = "library"
+
+
+class OpError(Exception):
+    """A type rule refused its operands. The verifier adds code, place and caret."""
+
+    def __init__(self, message: str, *, help: str = "", operand: int | None = None, attr: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.help, self.operand, self.attr = message, help, operand, attr
+
+
+@dataclass(frozen=True)
+class AttrDef:
+    """One attribute. ``type`` is one of: int, ints, float, bool, str, value, dtype, pairs.
+
+    ``ints`` is a tuple of ints, ``pairs`` a tuple of (int, int), ``value`` a number, bool or
+    nested tuple of them. ``choices`` limits a ``str``.
+    """
+
+    name: str
+    type: str
+    required: bool = True
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Infer:
+    """What a type rule sees."""
+
+    operands: tuple[TensorType, ...]
+    attrs: Attrs
+    regions: tuple[Region, ...]
+    declared: tuple[TensorType, ...]  # the types written in the text; a rule may need them (iota, reshape)
+
+
+@dataclass(frozen=True)
+class OpDef:
+    """One operator.
+
+    infer:      Infer -> result types; raises OpError. Types never broadcast implicitly.
+    reference:  (operands as ndarrays of the operand dtypes, Infer) -> tuple of ndarrays of the result
+                dtypes. Arithmetic in float64 (or exact integers), rounded once to the result dtype.
+    cuda:       for Form.ELEMENTWISE only: the C++ expression text in the result's compute type, before
+                rounding to storage; a template with {0}, {1}, ... or a mapping from operand kind
+                ("f", "i", "u", "b") to one, or a function; use :func:`fstc.ir.ops.cuda_expr`.
+    monoid:     add, mul, max, min, and, or, argmax, argmin for reductions with a fixed body; None: the region.
+    domain:     per operand, (low, high) for random test values; () means any.
+    """
+
+    name: str
+    kind: Kind
+    form: Form
+    doc: str
+    arity: tuple[int, int | None]
+    infer: Callable[[Infer], tuple[TensorType, ...]]
+    reference: Callable[[Sequence[Any], Infer], tuple[Any, ...]]
+    attrs: tuple[AttrDef, ...] = ()
+    regions: int = 0
+    results: int = 1
+    cuda: Any = None
+    monoid: str | None = None
+    domain: tuple[tuple[float, float], ...] = ()
+    dtypes: str = "any"  # doc: which dtypes are accepted
+    commutative: bool = False
+
+    def attr(self, name: str) -> AttrDef | None:
+        return next((a for a in self.attrs if a.name == name), None)
+
+
+def op_table(*families: OpDef) -> dict[str, OpDef]:
+    """Join entries into the table; a name may occur once."""
+    table: dict[str, OpDef] = {}
+    for op in families:
+        assert op.name not in table, f"{op.name} is declared twice"
+        table[op.name] = op
+    return table
+
+
+__all__ = ["AttrDef", "Attrs", "DType", "Form", "Infer", "Kind", "OpDef", "OpError", "op_table"]
