@@ -1,10 +1,12 @@
 """Source text and spans in it.
 
-Example: ``Source("a.fir", text).locate(12) == (2, 3, "  %0 = exp %x : f32[4]")``.
+Example: ``Source("a.fir", text).locate(12) == (2, 3, "  %0 = exp %x : f32[4]")``. Offsets count
+characters, not bytes. Lines end at ``\\n`` only, as editors count them.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,11 +19,7 @@ class Source:
 
     @cached_property
     def _starts(self) -> list[int]:
-        starts = [0]
-        for i, c in enumerate(self.text):
-            if c == "\n":
-                starts.append(i + 1)
-        return starts
+        return [0, *(m.end() for m in re.finditer("\n", self.text))]
 
     def locate(self, offset: int) -> tuple[int, int, str]:
         """(line, column, text of the line) of an offset; line and column count from 1."""

@@ -1,0 +1,53 @@
+"""Reading and writing whole files, with errors a user can act on.
+
+Example: ``write_atomic(Path("a.plan.json"), data)``. A reader never sees half a file, and a failed
+command leaves none: the bytes go to a temporary file beside the target, are synced, then renamed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from secrets import token_hex
+
+from fstc.support.diagnostics import Diagnostic, FstcError
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_bytes(path: Path, limit: int | None = None) -> bytes:
+    """The file's bytes; FST0001 when it cannot be read, FST0003 when it is larger than ``limit``."""
+    try:
+        with open(path, "rb") as file:
+            if limit is None:
+                return file.read()
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        raise FstcError(Diagnostic("FST0001", f"cannot read {path}: {_reason(error)}", file=str(path))) from None
+    if len(data) > limit:
+        message = f"{path} is larger than {limit:,} bytes, the most that is read"
+        raise FstcError(Diagnostic("FST0003", message, file=str(path)))
+    return data
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write through a temporary file in the same folder; the target is replaced whole or left alone."""
+    temporary = path.with_name(f".{path.name}.{token_hex(6)}.tmp")
+    try:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise FstcError(Diagnostic("FST0002", f"cannot write {path}: {_reason(error)}", file=str(path))) from None
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
