@@ -87,6 +87,7 @@ class Infer:
     attrs: Attrs
     regions: tuple[Region, ...]
     declared: tuple[TensorType, ...]  # the types written in the text; a rule may need them (iota, reshape)
+    wide: bool = False  # the oracle evaluates: f32 arrays are float64, and the types here say f64
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ class OpDef:
                 ("f", "i", "u", "b") to one, or a function; use :func:`fstc.ir.ops.cuda_expr`.
     monoid:     add, mul, max, min, and, or, argmax, argmin for reductions with a fixed body; None: the region.
     domain:     per operand, (low, high) for random test values; () means any.
+    bits:       the reference reads or makes bit patterns, so that the oracle must not widen f32 for it.
+    library:    for library calls: a fast NumPy form for running them on the host, with the signature of
+                ``reference`` and the accuracy of a library (f32 products summed in f32); None: the reference.
     """
 
     name: str
@@ -112,12 +116,16 @@ class OpDef:
     reference: Callable[[Sequence[Any], Infer], tuple[Any, ...]]
     attrs: tuple[AttrDef, ...] = ()
     regions: int = 0
-    results: int = 1
+    regions_optional: bool = False  # the regions may be left out (the short form of sort)
+    results: int = 1  # -1: as many as the type rule returns (reduce, sort, custom_call)
     cuda: Any = None
     monoid: str | None = None
     domain: tuple[tuple[float, float], ...] = ()
     dtypes: str = "any"  # doc: which dtypes are accepted
     commutative: bool = False
+    bits: bool = False
+    library: Callable[[Sequence[Any], Infer], tuple[Any, ...]] | None = None
+    aliases: tuple[str, ...] = ()  # other accepted names (StableHLO's long ones); printed under ``name``
 
     def attr(self, name: str) -> AttrDef | None:
         return next((a for a in self.attrs if a.name == name), None)
