@@ -1,0 +1,178 @@
+"""A device as the planner and the builder see it: limits, rates and overheads.
+
+Example: ``load_device("h200").sms == 132``; ``load_device("boards/mine.yaml")`` reads a file of the same
+form. The five files beside this module are the reference for their keys; each figure carries its source.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from fstc.support.diagnostics import Diagnostic, FstcError, Label
+from fstc.support.files import read_bytes
+from fstc.support.source import Source, Span
+
+FOLDER = Path(__file__).parent
+FILE_LIMIT = 1 << 16  # bytes; a description has about 2,500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One accelerator. Sizes are bytes, times microseconds, rates GB/s or results a clock and SM."""
+
+    name: str
+    title: str  # as the driver calls it
+    arch: str  # "sm_90"
+    sms: int
+    clock_ghz: float
+    warp_size: int
+    schedulers: int  # a SM; also the partitions of its register file
+    max_threads_per_sm: int
+    max_threads_per_block: int
+    max_blocks_per_sm: int
+    max_cluster_blocks: int  # 1: no clusters
+    registers_per_sm: int
+    registers_per_block: int
+    registers_per_thread_max: int
+    register_alloc_unit: int
+    shared_per_sm: int
+    shared_per_block_max: int
+    shared_reserved: int
+    shared_alloc_unit: int
+    shared_bytes_per_clock: int
+    dram_bytes: int
+    dram_gbps: float  # what a copy reaches, bytes read and written
+    dram_latency_us: float
+    l2_bytes: int
+    l2_gbps: float
+    fp32_per_clock: int
+    fp64_per_clock: int
+    int32_per_clock: int
+    sfu_per_clock: int
+    convert_per_clock: int
+    convert64_per_clock: int
+    shuffle_per_clock: int
+    launch_us: float
+    barrier_us: float
+    grid_barrier_us: float
+
+    @property
+    def warps_per_sm(self) -> int:
+        return self.max_threads_per_sm // self.warp_size
+
+    @property
+    def compute_capability(self) -> tuple[int, int]:
+        number = int(self.arch.removeprefix("sm_"))
+        return number // 10, number % 10
+
+
+ZERO_ALLOWED = frozenset({"shared_reserved"})
+
+
+def device_names() -> tuple[str, ...]:
+    """The devices that ship with fstc."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load_device(name: str | Path) -> Device:
+    """A shipped device by name, or a description by path (anything with a separator or ``.yaml``)."""
+    text = str(name)
+    if isinstance(name, Path) or "/" in text or text.endswith((".yaml", ".yml")):
+        return parse_device(read_bytes(Path(text), FILE_LIMIT), text)
+    return _shipped(text)
+
+
+@cache
+def _shipped(name: str) -> Device:
+    known = device_names()
+    if name not in known:
+        message = f"there is no device called {name!r}"
+        help = f"known: {', '.join(known)}; or give the path of a .yaml description"
+        raise FstcError(Diagnostic("FST0011", message, help=help))
+    path = FOLDER / f"{name}.yaml"
+    return parse_device(path.read_bytes(), path.name)
+
+
+def parse_device(data: bytes, file: str) -> Device:
+    """A checked device; every problem of the file is reported in one run, each at its place."""
+    try:
+        source = Source(file, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        message = f"{file} is not UTF-8 (byte {error.start})"
+        raise FstcError(Diagnostic("FST0010", message, file=file)) from None
+    types = {f.name: str(f.type) for f in fields(Device)}
+    values: dict[str, Any] = {}
+    problems: list[Diagnostic] = []
+    for key, value, key_span, value_span in _pairs(source):
+        if key not in types:
+            message = f"a device has no key {key!r}"
+            problems.append(Diagnostic("FST0010", message, Label(key_span), help=_near(key, types)))
+        elif key in values:
+            problems.append(Diagnostic("FST0010", f"{key!r} is given twice", Label(key_span)))
+        else:
+            values[key], why = _typed(key, value, types[key])
+            if why:
+                problems.append(Diagnostic("FST0010", f"{key}: {why}", Label(value_span)))
+    missing = [key for key in types if key not in values]
+    if missing:
+        problems.append(Diagnostic("FST0010", f"{file} lacks {', '.join(missing)}", file=file))
+    if problems:
+        raise FstcError(*problems)
+    return Device(**values)
+
+
+def _pairs(source: Source) -> list[tuple[str, str | None, Span, Span]]:
+    """Keys and scalar texts with their places. Nothing is constructed, so no tag of YAML can run code."""
+    import yaml
+
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    try:
+        root = yaml.compose(source.text, Loader=loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        label = Label(Span(source, mark.index, mark.index)) if mark else None
+        reason = getattr(error, "problem", None) or "it nests too deeply"
+        diagnostic = Diagnostic("FST0010", f"{source.name} is no YAML: {reason}", label, file=source.name)
+        raise FstcError(diagnostic) from None
+    if not isinstance(root, yaml.MappingNode):
+        raise FstcError(Diagnostic("FST0010", f"{source.name} is no mapping of keys to figures", file=source.name))
+    pairs: list[tuple[str, str | None, Span, Span]] = []
+    for key, value in root.value:
+        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
+        text = value.value if isinstance(value, yaml.ScalarNode) else None
+        pairs.append((name, text, _span(source, key), _span(source, value)))
+    return pairs
+
+
+def _span(source: Source, node: Any) -> Span:
+    return Span(source, node.start_mark.index, node.end_mark.index)
+
+
+def _typed(key: str, text: str | None, kind: str) -> tuple[Any, str]:
+    """The value, and what is wrong with it if anything is."""
+    if text is None:
+        return None, "one value is needed, not a list or mapping"
+    if kind == "str":
+        if key == "arch" and not re.fullmatch(r"sm_[1-9][0-9]{1,2}", text):
+            return None, f"{text!r} is no architecture such as sm_90"
+        if key == "name" and not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,31}", text):
+            return None, "a name has at most 32 lower-case letters, digits, - and _"
+        return (text, "") if text else (None, "it is empty")
+    pattern = r"\d{1,18}" if kind == "int" else r"\d{1,12}(\.\d{1,12})?"
+    if not re.fullmatch(pattern, text, re.ASCII):
+        return None, f"{text!r} is no {'whole' if kind == 'int' else 'decimal'} number, 0 or more"
+    number: int | float = int(text) if kind == "int" else float(text)
+    if number == 0 and key not in ZERO_ALLOWED:
+        return None, "it cannot be 0"
+    return number, ""
+
+
+def _near(key: str, known: dict[str, str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(key, known, 1)
+    return f"did you mean {close[0]}?" if close else ""
