@@ -41,6 +41,10 @@ FILES = (
          "longer beside it, or has changed since. Rerun the stage, or put the right file back."),
     Code("FST0008", "not UTF-8", "A .fir is UTF-8 text without NUL characters. The message gives the first offset\n"
          "that is not."),
+    Code("FST0010", "a device description is malformed", "A description is a YAML mapping of the keys that the shipped\n"
+         "ones have, each once: fstc/device/h200.yaml is the reference.", exit=USAGE),
+    Code("FST0011", "unknown device", "`--device` takes the name of a shipped description or the path of a .yaml file.",
+         exit=USAGE),
 )
 
 SYNTAX = (
@@ -113,6 +117,24 @@ TOOLCHAIN_CODES = (
          exit=TOOLCHAIN),
     Code("FST0502", "no C++ compiler", "The host target compiles kernels with g++ or clang++. On Debian:\n"
          "apt-get install g++. CXX names another one.", exit=TOOLCHAIN),
+    Code("FST0503", "NVRTC is not installed", "Kernels are compiled by NVRTC, which comes in wheels: cuda-bindings and\n"
+         "nvidia-cuda-nvrtc. No CUDA toolkit, driver or GPU is needed.", exit=TOOLCHAIN),
+    Code("FST0504", "NVRTC has no such architecture", "The installed NVRTC cannot compile for the device. A device can be\n"
+         "planned for all the same; sm_70 (V100) left with CUDA 13.", exit=TOOLCHAIN),
+    Code("FST0505", "a cubin cannot be read", "The compiled image is no CUDA ELF file, is cut off, or lacks a kernel that the\n"
+         "plan needs.", exit=TOOLCHAIN),
+    Code("FST0506", "not in the cache", "`--frozen` compiles nothing: every kernel must be in the cache already.",
+         exit=TOOLCHAIN),
+    Code("FST0510", "registers spill", "The kernel needs more registers than its launch bounds leave and keeps values in\n"
+         "local memory, which is device memory. Fewer values a thread or fewer blocks an SM cure it.", exit=FINDING),
+    Code("FST0511", "stack in local memory", "The kernel has a stack frame without spilling: an array that is indexed by\n"
+         "a variable, or a call that was not inlined.", exit=FINDING),
+    Code("FST0512", "occupancy below the plan", "With the registers and shared memory that the compiler used, fewer blocks\n"
+         "fit on an SM than the plan counted on.", exit=FINDING),
+    Code("FST0520", "not a package", "A package is a zip file with a manifest. It is another file, or it is cut off."),
+    Code("FST0521", "a package that is not safe to read", "An entry is compressed, too large, outside its folder, listed\n"
+         "twice, or differs from its digest in the manifest. fstc writes none of these."),
+    Code("FST0522", "no code for this device", "The package was built for other devices. Build it again with `--device`."),
 )
 
 RUNTIME = (
