@@ -1,1 +1,1 @@
-""""""
+"""Build: kernels to cubins, and everything into one package."""
