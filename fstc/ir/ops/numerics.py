@@ -75,7 +75,7 @@ def _int_to_odd(x: Array) -> Array:
     if x.dtype.itemsize < 8:
         return near
     low = x & x.dtype.type(0xFFF)
-    folded = (x - low).astype(np.float64) + (low != 0) * 1024.0  # x - low has at most 52 bits
+    folded = (x - low).astype(np.float64) + (low != 0) * 2048.0  # x - low has at most 52 bits
     return np.where((near < 2.0**52) & (near > -(2.0**52)), near, folded)
 
 
