@@ -11,7 +11,7 @@ from typing import Any
 
 from fstc.ir.ops.indexing import INDEXING
 from fstc.ir.ops.opdef import AttrDef, Form, Infer, Kind, OpDef
-from fstc.ir.ops.shapes import at_least, axes, axis, declared, in_range, ints, ranked, refuse, reshaped, same_dtype, scalar, text
+from fstc.ir.ops.shapes import at_least, axes, axis, declared, ints, refuse, reshaped, same_dtype, scalar
 from fstc.ir.types import Shape, TensorType
 
 Arrays = Sequence[Any]
