@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from fstc.support.diagnostics import Diagnostic
 
-FORMATS = ("auto", "text", "json", "yaml", "md")
 
 
 def console(stderr: bool = False) -> Console:

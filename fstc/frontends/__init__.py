@@ -1,1 +1,1 @@
-""""""
+"""Importers from other formats to a graph."""

@@ -1,1 +1,1 @@
-""""""
+"""The graph, its language and its op table; common ground of all stages."""

@@ -1,1 +1,1 @@
-""""""
+"""How answers read: tables and pages drawn from artefacts alone."""

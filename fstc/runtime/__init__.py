@@ -1,1 +1,1 @@
-""""""
+"""Run packages, compare with the oracle, verify. Doors: artefact, run."""

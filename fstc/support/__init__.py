@@ -1,1 +1,1 @@
-""""""
+"""What knows nothing of tensors: files, diagnostics, artefacts, graphs over integers."""

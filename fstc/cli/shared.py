@@ -1,0 +1,70 @@
+"""Arguments and options that several commands have, each declared once.
+
+Example::
+
+    @click.command()
+    @model_argument
+    @bind_option
+    def command(path: str, binds: tuple[str, ...]) -> int: ...
+
+Every option also reads its ``FSTC_*`` variable, named after the flag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+FORMATS = ("auto", "text", "json", "yaml", "md")
+
+
+def option(*names: str, **settings: Any) -> Callable[[F], F]:
+    """``click.option`` with the variable of the flag: --smem-limit reads FSTC_SMEM_LIMIT."""
+    flag = next(n for n in names if n.startswith("--")).split("/")[0]
+    settings.setdefault("envvar", "FSTC_" + flag.removeprefix("--").replace("-", "_").upper())
+    settings.setdefault("show_default", settings.get("default") is not None and not settings.get("is_flag"))
+    return click.option(*names, **settings)
+
+
+model_argument = click.argument("path", metavar="FILE")
+bind_option = option(
+    "--bind", "binds", multiple=True, metavar="NAME=N", help="Set a named extent; repeat for more. Reading a .fir only."
+)
+format_option = option(
+    "--format", "format", type=click.Choice(FORMATS), default="auto",
+    help="auto: tables on a terminal, plain text in a pipe.",
+)  # fmt: skip
+device_option = option("--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`.")
+jobs_option = option("-j", "--jobs", type=click.IntRange(min=1), help="Compile this many kernels at a time.")
+dump_option = option(
+    "--dump", type=click.Path(file_okay=False), metavar="DIR", help="Write what every stage made, numbered, into DIR."
+)
+time_option = option("--time", "time_stages", is_flag=True, help="Print the time of every stage on stderr.")
+
+
+def output_option(help: str) -> Callable[[F], F]:
+    return click.option("-o", "--output", metavar="FILE", help=help)
+
+
+def bindings(binds: tuple[str, ...]) -> Mapping[str, int]:
+    """``("B=4", "Q=16")`` as a mapping; the parser knows which names exist."""
+    found: dict[str, int] = {}
+    for text in binds:
+        name, _, number = text.partition("=")
+        if not name or not (number.isascii() and number.isdigit() and len(number) < 20):
+            raise click.UsageError(f"--bind {text}: give it as NAME=N with N a whole number, for example --bind B=4.")
+        if found.get(name, int(number)) != int(number):
+            raise click.UsageError(f"--bind gives {name} two values, {found[name]} and {number}.")
+        found[name] = int(number)
+    return found
+
+
+def listed(text: str, what: str) -> tuple[str, ...]:
+    """A comma-separated list without repetitions, in the order given."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise click.UsageError(f"no {what} named in {text!r}.")
+    return names
