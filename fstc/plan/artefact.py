@@ -1,0 +1,214 @@
+"""What plan writes: kernels with placements, nests, carriers and schemes; decisions; the steps of a run.
+
+Example: ``plan.regions[0].kernels[0].parts[0].placement`` lists, for every axis, its digits. Value ids inside a region are
+those of the region's own graph (printed in ``RegionPlan.text``); ``Step`` speaks in values of the whole graph.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from fstc.support.artefact import Artefact
+
+
+class Struct(msgspec.Struct, frozen=True, kw_only=True):
+    """Frozen, by keyword."""
+
+
+class AxisPlace(Struct):
+    """Digits of one axis. Its index, innermost digit first, is vector, lane, warp, serial, grid.
+
+    ``i = e + vector * (lane + lanes * (warp + warps * (s + serial * block)))`` where ``lane`` is ``(thread lane /
+    lane_stride) % lanes`` and so on; the product of the radices covers the extent, a guard cuts the rest.
+    """
+
+    axis: str
+    extent: int
+    vector: int = 1
+    lanes: int = 1
+    lane_stride: int = 1
+    warps: int = 1
+    warp_stride: int = 1
+    serial: int = 1
+    grid: int = 1
+    grid_stride: int = 1
+
+    @property
+    def covered(self) -> int:
+        return self.vector * self.lanes * self.warps * self.serial * self.grid
+
+    @property
+    def per_thread(self) -> int:
+        return self.vector * self.serial
+
+    @property
+    def per_block(self) -> int:
+        return self.covered // self.grid
+
+
+class Nest(Struct):
+    """One loop nest of a phase: what it reduces and stores. Loops are serial digits, outermost first."""
+
+    phase: int
+    loops: tuple[str, ...]
+    reduces: tuple[int, ...] = ()  # node ids
+    stores: tuple[int, ...] = ()  # value ids
+    unrolled: bool = True
+
+
+class Hold(Struct):
+    """A value kept on chip between nests, every thread its own elements."""
+
+    value: int
+    axes: tuple[str, ...]
+    carrier: str  # "register" or "shared"
+    elements: int  # a thread
+    offset: int = 0  # in the arena, bytes; shared only
+
+
+class Exchange(Struct):
+    """Partial results of a reduction crossing warps through shared memory."""
+
+    node: int
+    offset: int
+    bytes: int
+    phase: int
+
+
+class Group(Struct):
+    """Operators that share a schedule, rooted at a sub-root or an output."""
+
+    root: int  # value id
+    ops: tuple[int, ...]  # node ids
+    kind: str  # "reduction", "output"
+    phase: int
+
+
+class Edge(Struct):
+    """An internal edge whose producer and user disagree at some digit, or whose value is kept."""
+
+    value: int
+    user: int  # node id; -1: a later nest
+    scheme: str  # thread, warp, block
+    carrier: str  # register, shuffle, shared, recompute
+    bytes: int  # on chip, per block
+    why: str  # the disagreeing digits
+
+
+class Access(Struct):
+    """Traffic of one tensor, in bytes of distinct 32-byte sectors, as the checker counts it."""
+
+    value: int
+    mode: str  # "read" or "write"
+    vector: int  # elements a request and thread
+    run: int  # contiguous bytes a warp request
+    bytes: int
+    l2_bytes: int
+
+
+class Part(Struct):
+    """One pattern of a launch; a packed launch has several, each with its own range of blocks."""
+
+    nodes: tuple[int, ...]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    blocks: int
+    placement: tuple[AxisPlace, ...]
+    nests: tuple[Nest, ...]
+    holds: tuple[Hold, ...]
+    exchanges: tuple[Exchange, ...]
+    groups: tuple[Group, ...]
+    edges: tuple[Edge, ...]
+    accesses: tuple[Access, ...]
+    words: str  # the axes for people: "rows (b,s) columns (h)"
+
+
+class Kernel(Struct):
+    name: str
+    parts: tuple[Part, ...]
+    threads: int
+    shared: int  # dynamic, bytes
+    registers: int  # estimate, a thread
+    blocks_per_sm: int
+    occupancy: float
+    scheme: str  # the highest scheme in use: packing, thread, warp, block
+    bytes: int
+    bytes_min: int
+    l2_bytes: int
+    predicted_us: float
+    bound: str  # memory, l2, issue, latency, launch
+    terms: dict[str, float]  # microseconds
+
+    @property
+    def blocks(self) -> int:
+        return sum(p.blocks for p in self.parts)
+
+
+class Decision(Struct):
+    """Something joined or kept apart, with the reason. Codes are explained by ``fstc explain CODE``."""
+
+    code: str
+    accepted: bool
+    left: str
+    right: str
+    gain_us: float
+    reason: str
+
+
+class Rewrite(Struct):
+    """A reduction split in two, so that its reduced axis reaches the grid: ``parts`` partial results."""
+
+    value: int  # result of the reduction, in the region's graph before any rewrite
+    dim: int  # which reduced dimension is split
+    parts: int
+
+
+class RegionPlan(Struct):
+    hash: str
+    text: tuple[str, ...]  # the region as planned, one operator a line
+    rewrites: tuple[Rewrite, ...]
+    kernels: tuple[Kernel, ...]
+    decisions: tuple[Decision, ...]
+
+
+class Step(Struct):
+    kind: str  # "kernel" or "library"
+    region: int = -1
+    kernel: int = -1
+    node: int = -1
+    reads: tuple[int, ...] = ()
+    writes: tuple[int, ...] = ()
+
+
+class Scratch(Struct):
+    id: int
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Summary(Struct):
+    ops: int
+    kernels: int
+    library_calls: int
+    bytes: int
+    bytes_min: int
+    bytes_unfused: int
+    l2_bytes: int
+    predicted_us: float
+
+
+class Plan(Artefact, frozen=True, kw_only=True):
+    KIND: ClassVar[str] = "plan"
+    VERSION: ClassVar[str] = "1.0"
+
+    device: str
+    strategy: str
+    policy: str
+    index_bits: int
+    summary: Summary
+    regions: tuple[RegionPlan, ...]
+    steps: tuple[Step, ...]
+    scratch: tuple[Scratch, ...]
