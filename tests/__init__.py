@@ -1,0 +1,1 @@
+"""Tests of fstc; a package, so that tests can share the samples' tables and oracles (`tests.samples`)."""
