@@ -1,0 +1,209 @@
+"""Text -> syntax records, with every independent syntax error of the text.
+
+Example: ``read_text(Source("a.fir", text)).file``. After an error the statement it lies in is blanked out and
+the rest is read again; what that statement would have defined is remembered in ``lost``, so that later
+uses of it are no errors. Lark's exceptions end here.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import accumulate
+from typing import NamedTuple, cast
+
+from lark import Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from fstc.ir.grammar import parser
+from fstc.ir.syntax import File, TypeText
+from fstc.support.diagnostics import Diagnostic, FstcError, Label
+from fstc.support.source import Source, Span
+
+MAX_BYTES = 16 << 20
+MAX_DEPTH = 64
+MAX_TOKEN, MAX_STRING = 4096, 65536
+MAX_SYNTAX_ERRORS = 20  # each costs another reading of the text
+RECOVER_BELOW = 4 << 20  # characters; in larger texts the first syntax error ends the reading
+
+_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_STATEMENT = re.compile(r"^[ \t]*(?:%[^=:\n{(]*=|return\b|func\b|dim\b|module\b|\})", re.MULTILINE)
+_DEFINES = re.compile(rf"[ \t]*(?:dim\s+(?P<dim>\w+)|(?P<values>%[^=:\n{{(]*)=|%{_STRING})")
+_VALUE = re.compile(rf"%(?:[A-Za-z0-9_.\-]+|{_STRING})")
+_TOKENS = {
+    "VALUE": "a %name",
+    "SYMBOL": "an @name",
+    "OP": "the name of an op",
+    "IDENT": "a name",
+    "TYPE": "a type such as f32[4]",
+    "STRING": "a string",
+    "INT": "a number",
+    "FLOAT": "a number",
+    "$END": "the end of the file",
+}
+
+
+class Reading(NamedTuple):
+    """``file`` is None when too little could be read to go on."""
+
+    file: File | None
+    errors: list[Diagnostic]
+    lost: frozenset[str]  # names (with their %) and dims that unreadable statements define
+
+
+def decode_text(data: bytes, name: str) -> Source:
+    """The bytes of a .fir as text, or a refusal that needs no parsing."""
+    if len(data) > MAX_BYTES:
+        message = f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read"
+        raise _refused("FST0003", message, name, "put large constants into a safetensors file beside it")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        message = f"not UTF-8: byte 0x{data[error.start]:02x} at offset {error.start}, line {line}"
+        raise _refused("FST0008", message, name, "save the file as UTF-8") from None
+    at = text.find("\0")
+    if at >= 0:
+        raise _refused("FST0008", f"a NUL character at offset {at}: this is not a text file", name, "")
+    return Source(name, text)
+
+
+def read_text(source: Source) -> Reading:
+    """All of a text's statements, and its syntax errors."""
+    refusal = _too_deep(source) or _too_long(source)
+    if refusal:
+        return Reading(None, [refusal], frozenset())
+    text, errors, lost = source.text, list[Diagnostic](), set[str]()
+    while True:
+        try:
+            file = cast(File, parser().parse(text, start="start"))
+            return Reading(file, errors, frozenset(lost))
+        except UnexpectedInput as error:
+            at = _place(error, text)
+            errors.append(_explain(error, source, at))
+        chunk = _statement_around(text, at)
+        if chunk is None or len(errors) >= MAX_SYNTAX_ERRORS or len(text) > RECOVER_BELOW:
+            return Reading(None, errors, frozenset(lost))
+        start, end = chunk
+        lost |= _defined(text[start:end])
+        text = text[:start] + re.sub(r"[^\n]", " ", text[start:end]) + text[end:]
+
+
+def read_type(token: Token, source: Source) -> TypeText:
+    """Take one type token apart; a syntax error in it is placed in ``source``."""
+    text = str(token)
+    try:
+        return cast(TypeText, parser().parse(text, start="tensor_type"))
+    except UnexpectedInput as error:
+        base = token.start_pos or 0
+        raise FstcError(_explain(error, source, base + _place(error, text))) from None
+
+
+def _place(error: UnexpectedInput, text: str) -> int:
+    """Where to point: the end of the previous token when the culprit begins a later line."""
+    ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    at = len(text) if ended else max(0, error.pos_in_stream or 0)
+    code = _without_comment_tail(text, at)
+    if ended:
+        return max(0, len(code) - 1)
+    return len(code) if "\n" in text[len(code) : at] and code else at
+
+
+def _without_comment_tail(text: str, at: int) -> str:
+    """The text before ``at`` up to its last token: white space and comments cut off."""
+    head = text[:at].rstrip()
+    while True:
+        line = head[head.rfind("\n") + 1 :]
+        code = re.match(rf'(?:[^"/]|{_STRING}|/(?!/))*', line)
+        kept = code.end() if code else len(line)
+        if not line[kept:].startswith("//"):
+            return head
+        head = head[: len(head) - len(line) + kept].rstrip()
+
+
+def _explain(error: UnexpectedInput, source: Source, at: int) -> Diagnostic:
+    if isinstance(error, UnexpectedToken):
+        found = str(error.token)
+        if error.token.type == "$END":
+            label = Label(Span(source, at, at + 1), "the file ends here")
+            return Diagnostic("FST0102", "the file ends too early", label, help=_expected(error.accepts or error.expected))
+        length = len(found) if at == error.pos_in_stream else 1
+        expected = _expected(error.accepts or error.expected)
+    else:
+        found, length = source.text[at : at + 1] or "the end", 1
+        expected = _expected(error.allowed if isinstance(error, UnexpectedCharacters) and error.allowed else ())
+        if found == "#":
+            expected = "a comment begins with //"
+        elif found == '"':
+            expected = "a string ends on its line; its escapes are those of JSON"
+    label = Label(Span(source, at, at + length), "" if at == error.pos_in_stream else "something is missing here")
+    return Diagnostic("FST0101", f"unexpected `{_clip(found)}`", label, help=expected)
+
+
+def _expected(terminals: object) -> str:
+    names = cast("set[str]", terminals or set())
+    shown = sorted({_terminal(t) for t in names if t != "COMMENT" and not t.startswith("__")})
+    return f"expected {' or '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}" if shown else ""
+
+
+def _terminal(name: str) -> str:
+    if name in _TOKENS:
+        return _TOKENS[name]
+    return f"`{parser().get_terminal(name).pattern.value}`"
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "\u2026"
+
+
+def _statement_around(text: str, at: int) -> tuple[int, int] | None:
+    """The range of the definition around ``at``; None when what surrounds it is needed to go on."""
+    start, end = -1, len(text)
+    for match in _STATEMENT.finditer(text):
+        if match.start() > at:
+            end = match.start()
+            break
+        start = match.start()
+    if start < 0 or not _DEFINES.match(text, start):
+        return None
+    chunk = re.sub(rf"{_STRING}|//[^\n]*", "", text[start:end])
+    balanced = chunk.count("{") == chunk.count("}") and chunk.count("(") == chunk.count(")")
+    if not balanced and ("{\n" in chunk or "}" in chunk or ") {" in chunk):
+        return None
+    return start, end
+
+
+def _defined(chunk: str) -> set[str]:
+    match = _DEFINES.match(chunk)
+    if not match:
+        return set()
+    return {match["dim"]} if match["dim"] else set(_VALUE.findall(match["values"] or ""))
+
+
+def _too_deep(source: Source) -> Diagnostic | None:
+    """Nesting is bounded before parsing. A first count ignores strings and comments, which only adds depth."""
+    step = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
+    rough = accumulate(map(step.__getitem__, re.findall(r"[()\[\]{}]", source.text)))
+    if max(rough, default=0) <= MAX_DEPTH:
+        return None
+    depth = 0
+    for match in re.finditer(rf"{_STRING}|//[^\n]*|[()\[\]{{}}]", source.text):
+        depth = max(0, depth + step.get(match[0], 0))
+        if depth > MAX_DEPTH:
+            label = Label(Span(source, match.start(), match.end()), f"opens level {depth}")
+            return Diagnostic("FST0103", f"nested more than {MAX_DEPTH} deep", label)
+    return None
+
+
+def _too_long(source: Source) -> Diagnostic | None:
+    if all(len(line) <= MAX_TOKEN for line in source.text.split("\n")):
+        return None
+    for match in re.finditer(rf"{_STRING}|//[^\n]*|[\w.+\-%@]+", source.text):
+        limit = MAX_STRING if match[0][0] == '"' else MAX_TOKEN
+        if match.end() - match.start() > limit and not match[0].startswith("//"):
+            label = Label(Span(source, match.start(), match.end()), f"{match.end() - match.start():,} characters")
+            return Diagnostic("FST0104", f"a token of more than {limit:,} characters", label)
+    return None
+
+
+def _refused(code: str, message: str, name: str, help: str) -> FstcError:
+    return FstcError(Diagnostic(code, message, help=help, file=name))
