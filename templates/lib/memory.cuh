@@ -21,25 +21,17 @@ template <class T, int N> struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16
 
 #if defined(FST_HOST)
 
-#if defined(__SANITIZE_THREAD__)
-#define FST_QUIET __attribute__((noinline, no_sanitize("thread")))
-#else
-#define FST_QUIET inline
-#endif
-
-template <int N, class T> FST_QUIET vec<T, N> load_vec(const T* p) {
+// Inlined, so that the checker's report carries the kernel's line; fst_host_load and fst_host_store copy.
+template <int N, class T> FST_FN vec<T, N> load_vec(const T* p) {
     static_assert(sizeof(vec<T, N>) <= 16, "one access is at most 16 bytes");
     vec<T, N> x;
-    fst_host_read(p, unsigned(sizeof x));
-    __builtin_memcpy(&x, p, sizeof x);
+    fst_host_load(&x, p, unsigned(sizeof x));
     return x;
 }
-template <class T, int N> FST_QUIET void store_vec(T* p, vec<T, N> x) {
+template <class T, int N> FST_FN void store_vec(T* p, vec<T, N> x) {
     static_assert(sizeof(vec<T, N>) <= 16, "one access is at most 16 bytes");
-    fst_host_write(p, unsigned(sizeof x));
-    __builtin_memcpy(p, &x, sizeof x);
+    fst_host_store(p, &x, unsigned(sizeof x));
 }
-#undef FST_QUIET
 
 #else
 
@@ -124,11 +116,7 @@ template <class S, int N> FST_FN vec<S, N> down_vec(vec<compute_t<S>, N> x) {
 
 // FST_SHARED(name) declares `unsigned char* name`, 16-byte aligned. The host shim has its own.
 #if !defined(FST_SHARED)
-#if defined(FST_HOST)
-#define FST_SHARED(name) unsigned char* name = fst_host_shared()
-#else
 #define FST_SHARED(name)                                           \
     extern __shared__ __align__(16) unsigned char fst_shared_[]; \
     unsigned char* name = fst_shared_
-#endif
 #endif
