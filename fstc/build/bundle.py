@@ -1,6 +1,6 @@
 """What is left behind when NVRTC refuses a kernel: sources, options, log, and a script that shows it again.
 
-Example: ``write_bundle(Path("out/failure"), "kernels/k.cu", text, headers, flags, log, "nvrtc 13.0")``. The script
+Example: ``write_bundle(Path("out/failure"), text, headers, flags, log, "nvrtc 13.0")``. The script
 needs the NVRTC wheels but not fstc.
 """
 
@@ -22,7 +22,6 @@ exec "${PYTHON:-python3}" "$(dirname "$0")/repro.py" "$@"
 
 def write_bundle(
     folder: Path,
-    name: str,
     source: str,
     headers: Mapping[str, str],
     options: Sequence[str],
@@ -36,7 +35,6 @@ def write_bundle(
         assert not inside.is_absolute() and ".." not in inside.parts, header
         _put(folder / "headers" / inside, text)
     _put(folder / "options.txt", "".join(f"{option}\n" for option in options))
-    _put(folder / "name.txt", f"{name}\n")
     _put(folder / "log.txt", f"{log}\n")
     _put(folder / "versions.txt", f"fstc {__version__}\n{compiler}\n")
     _put(folder / "repro.sh", SCRIPT)

@@ -11,6 +11,7 @@ NVRTC give equal bytes. NVRTC releases the GIL: call from several threads.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,8 @@ OPTIONS = (
     "--no-cache",  # NVRTC's own cache, which our cache keys know nothing of
     "--ptxas-options=-v",  # spill bytes are only in the log
 )
+
+UNIT = "kernel.cu"  # the same for every source: NVRTC derives internal names from it
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,21 +56,15 @@ def compile_cubin(
 ) -> Compiled:
     """Compile one source for ``arch`` ("sm_90").
 
-    ``name`` stands in NVRTC's messages and must not depend on the machine. When NVRTC refuses the source, ``bundle``
-    (a folder, made here) receives what is needed to see the error again.
+    ``name`` is the source's file in diagnostics and has no part in the result. When NVRTC refuses the source,
+    ``bundle`` (a folder, made here) receives what is needed to see the error again.
     """
     require_arch(arch)
     flags = (f"--gpu-architecture={arch}", *options)
-    ok, log, cubin, ptx_text = _compile(source, name, headers, flags)
+    ok, log, cubin, ptx_text = _compile(source, headers, flags)
     if not ok:
         raise _failed(source, name, headers, flags, log, bundle)
     return Compiled(cubin=cubin, log=log, kernels=_resources(cubin, log), ptx=ptx_text if ptx else "")
-
-
-def compiler_version() -> str:
-    """For manifests and cache keys, for example "nvrtc 13.0"."""
-    major, minor = _call(_nvrtc().nvrtcVersion())
-    return f"nvrtc {major}.{minor}"
 
 
 def require_arch(arch: str) -> None:
@@ -89,6 +86,20 @@ def prelude() -> dict[str, str]:
     root = resource("templates", "lib")
     files = sorted(root.rglob("*.cuh"))
     return {str(path.relative_to(root).as_posix()): path.read_text(encoding="utf-8") for path in files}
+
+
+@cache
+def compiler_version() -> str:
+    """For manifests and cache keys, for example "nvrtc 13.0.88".
+
+    The wheel's version is read from its folder's name: it has the patch level, which NVRTC itself does not tell,
+    and a warm build need not load the compiler.
+    """
+    for folder in map(Path, sys.path):
+        for found in sorted(folder.glob("nvidia_cuda_nvrtc-*.dist-info")):
+            return f"nvrtc {found.name.split('-')[1].removesuffix('.dist')}"
+    major, minor = _call(_nvrtc().nvrtcVersion())
+    return f"nvrtc {major}.{minor}"
 
 
 @cache
@@ -120,14 +131,14 @@ def _call(answer: tuple[Any, ...]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _compile(source: str, name: str, headers: Mapping[str, str], flags: Sequence[str]) -> tuple[bool, str, bytes, str]:
+def _compile(source: str, headers: Mapping[str, str], flags: Sequence[str]) -> tuple[bool, str, bytes, str]:
     """(accepted, log, cubin, PTX)"""
     nvrtc = _nvrtc()
     names = sorted(headers)
     program = _call(
         nvrtc.nvrtcCreateProgram(
             source.encode(),
-            name.encode(),
+            UNIT.encode(),
             len(names),
             [headers[n].encode() for n in names],
             [n.encode() for n in names],
@@ -179,6 +190,6 @@ def _failed(
 
     left = ""
     if bundle is not None:
-        write_bundle(bundle, name, source, headers, flags, log, compiler_version())
+        write_bundle(bundle, source, headers, flags, log, compiler_version())
         left = f"see {bundle} (run {bundle / 'repro.sh'})"
-    return FstcError(*error_diagnostics(log, name, source, headers, left))
+    return FstcError(*error_diagnostics(log, UNIT, name, source, headers, left))

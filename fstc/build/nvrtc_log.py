@@ -50,14 +50,17 @@ def used_by_function(log: str) -> Mapping[str, Used]:
 
 
 def error_diagnostics(
-    log: str, name: str, source: str, headers: Mapping[str, str], left: str
+    log: str, unit: str, name: str, source: str, headers: Mapping[str, str], left: str
 ) -> tuple[Diagnostic, ...]:
-    """One diagnostic an error of the log, at its line of the kernel or of the prelude; at least one."""
-    texts = {**headers, name: source}
+    """One diagnostic an error of the log, at its line of the kernel or of the prelude; at least one.
+
+    ``name`` is what the kernel's file is called outside, ``unit`` what NVRTC calls it.
+    """
+    texts = {file: Source(file, text) for file, text in headers.items()} | {unit: Source(name, source)}
     found = []
     for match in list(ERROR.finditer(log))[:MOST_ERRORS]:
         file, line, text = match["file"], int(match["line"]), match["text"]
-        label = _line(Source(file, texts[file]), line) if file in texts else None
+        label = _line(texts[file], line) if file in texts else None
         found.append(Diagnostic("FST0501", f"NVRTC: {text}", label, file="" if label else file, help=left))
     if found:
         return tuple(found)

@@ -17,9 +17,8 @@ def main(folder: Path) -> int:
     files = sorted(p for p in root.rglob("*") if p.is_file())
     names = [str(p.relative_to(root).as_posix()).encode() for p in files]
     options = [line.encode() for line in (folder / "options.txt").read_text().splitlines()]
-    name = (folder / "name.txt").read_text().strip().encode()
     source = (folder / "kernel.cu").read_bytes()
-    _, program = nvrtc.nvrtcCreateProgram(source, name, len(files), [p.read_bytes() for p in files], names)
+    _, program = nvrtc.nvrtcCreateProgram(source, b"kernel.cu", len(files), [p.read_bytes() for p in files], names)
     (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
     _, size = nvrtc.nvrtcGetProgramLogSize(program)
     log = bytes(size)
