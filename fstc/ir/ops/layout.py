@@ -1,5 +1,5 @@
-"""Layout ops: they move elements and compute nothing. Indexed access (gather, scatter and the dynamic
-slices) is in :mod:`fstc.ir.ops.indexing` and joined here.
+"""Layout ops: they move elements and compute nothing. The dynamic slices, gather and scatter
+have modules of their own and are joined here.
 
 Example: ``%t = transpose %x {permutation = [1, 0]} : f32[4,8]``.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fstc.ir.ops.dynamic import DYNAMIC
 from fstc.ir.ops.indexing import INDEXING
 from fstc.ir.ops.opdef import AttrDef, Form, Infer, Kind, OpDef
 from fstc.ir.ops.shapes import at_least, axes, axis, declared, ints, refuse, reshaped, same_dtype, scalar
@@ -226,5 +227,6 @@ LAYOUT: tuple[OpDef, ...] = (
         AttrDef("interior", "ints", required=False, default=(), doc="empty: 0 everywhere"),
         arity=(2, 2),
     ),
+    *DYNAMIC,
     *INDEXING,
 )

@@ -158,8 +158,14 @@ REDUCTION: tuple[OpDef, ...] = (
     _reduce("reduce_min", "min", ANY, "Smallest over axes: NaN wins, -0 < +0; over nothing inf or the largest value."),
     _reduce("reduce_and", "and", LOGICAL, "Logical and over axes, bitwise on integers; over nothing all ones."),
     _reduce("reduce_or", "or", LOGICAL, "Logical or over axes, bitwise on integers; over nothing 0."),
-    _arg_entry("argmax", "Largest along an axis and its i32 index, the lowest of equals; the first NaN wins; over nothing index 0."),
-    _arg_entry("argmin", "Smallest along an axis and its i32 index, the lowest of equals; the first NaN wins; over nothing index 0."),
+    _arg_entry(
+        "argmax",
+        "Largest along an axis and its i32 index, the lowest of equals; the first NaN wins.",
+    ),
+    _arg_entry(
+        "argmin",
+        "Smallest along an axis and its i32 index, the lowest of equals; the first NaN wins.",
+    ),
     OpDef(
         "reduce",
         Kind.REDUCTION,

@@ -143,7 +143,7 @@ SOURCE: tuple[OpDef, ...] = (
         _constant_type,
         _constant,
         (
-            AttrDef("value", "value", required=False, doc="a number, true, false, or lists that nest as the shape does"),
+            AttrDef("value", "value", required=False, doc="a number, true, false, or lists nested as the shape is"),
             AttrDef("data", "str", required=False, doc='"file.safetensors:tensor"'),
         ),
     ),
@@ -162,8 +162,8 @@ SOURCE: tuple[OpDef, ...] = (
         "rng_bit_generator",
         Kind.SOURCE,
         Form.RNG,
-        "Random bits from state (key, counter): element i is word i % 4 of Philox4x32-10 at counter + i / 4; u8 and u16 "
-        "take its low bits, u64 takes two words, low one first. The new counter is past the last one used.",
+        "Random bits from state (key, counter): element i is word i % 4 of Philox4x32-10 at counter + i / 4; u8 and "
+        "u16 take its low bits, u64 takes two words, low one first. The new counter is past the last one used.",
         (1, 1),
         _random_type,
         _random,
