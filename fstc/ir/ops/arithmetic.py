@@ -5,46 +5,9 @@ Example: ``%c = add %a, %b : f32[4]``. Floats are IEEE's and round once to the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
-from fstc.ir.ops.numerics import cast, quiet, wide
-from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef
-from fstc.ir.ops.rules import ANY, FLOAT, NUMBER, SIGNED, Rule, clamp, describe, same
-
-Array = Any
-Arrays = Sequence[Any]
-Reference = Callable[[Arrays, Infer], tuple[Any, ...]]
-
-ROUNDS = ((-100.0, 100.0),)
-
-
-def computed(floats: Callable[..., Array] | None, exact: Callable[..., Array] | None = None) -> Reference:
-    """A reference of operands of one type: ``floats`` in float64 then rounded once, ``exact`` in the type itself."""
-
-    def reference(arrays: Arrays, infer: Infer) -> tuple[Any, ...]:
-        import numpy as np
-
-        dtype = infer.operands[-1].dtype
-        with quiet():
-            if dtype.is_float:
-                assert floats is not None
-                return (cast(floats(*map(wide, arrays)), dtype),)
-            assert exact is not None
-            return (np.asarray(exact(*map(np.asarray, arrays))).astype(dtype.numpy()),)
-
-    return reference
-
-
-def numpy(name: str) -> Callable[..., Array]:
-    """The NumPy function of that name, looked up when it is called."""
-
-    def call(*arrays: Array) -> Array:
-        import numpy as np
-
-        return getattr(np, name)(*arrays)
-
-    return call
+from fstc.ir.ops.entry import Array, computed, elementwise, numpy
+from fstc.ir.ops.opdef import Kind, OpDef
+from fstc.ir.ops.rules import ANY, FLOAT, NUMBER, SIGNED, clamp
 
 
 def _div(x: Array, y: Array) -> Array:
@@ -106,73 +69,64 @@ def _integer_power(base: Array, exponent: Array) -> Array:
     return np.where(exponent < 0, inverse, result)
 
 
-def _entry(
-    name: str,
-    doc: str,
-    kinds: str,
-    reference: Reference,
-    cuda: Any,
-    *,
-    arity: int = 2,
-    alias: str = "",
-    kind: Kind = Kind.LIGHT,
-    infer: Rule | None = None,
-    domain: tuple[tuple[float, float], ...] = (),
-    commutative: bool = False,
-) -> OpDef:
-    return OpDef(
-        name=name,
-        kind=kind,
-        form=Form.ELEMENTWISE,
-        doc=doc,
-        arity=(arity, arity),
-        infer=infer or same(kinds),
-        reference=reference,
-        cuda=cuda,
-        domain=domain,
-        dtypes=describe(kinds),
-        commutative=commutative,
-        aliases=(alias,) if alias else (),
-    )
+def _sign(x: Array) -> Array:
+    import numpy as np
+
+    return np.copysign(np.sign(x), x)
+
+
+def _clamp(low: Array, x: Array, high: Array) -> Array:
+    return _min(_max(x, low), high)
+
+
+def _integer_clamp(low: Array, x: Array, high: Array) -> Array:
+    import numpy as np
+
+    return np.minimum(np.maximum(x, low), high)
 
 
 def _by_kind(floats: str, integers: str, logic: str = "") -> dict[str, str]:
     return {"f": floats, "i": integers, "u": integers} | ({"b": logic} if logic else {})
 
 
+_HUNDREDS = (-100.0, 100.0)
+_QUOTIENT = (_HUNDREDS, (0.5, 100.0))
+
 ARITHMETIC: tuple[OpDef, ...] = (
-    _entry("add", "Sum; integers wrap, booleans: or.", ANY, computed(numpy("add"), numpy("add")),
-           _by_kind("{0} + {1}", "fst::add({0}, {1})", "{0} || {1}"), commutative=True),
-    _entry("sub", "Difference; integers wrap.", NUMBER, computed(numpy("subtract"), numpy("subtract")),
-           _by_kind("{0} - {1}", "fst::sub({0}, {1})"), alias="subtract"),
-    _entry("mul", "Product; integers wrap, booleans: and.", ANY, computed(numpy("multiply"), numpy("multiply")),
-           _by_kind("{0} * {1}", "fst::mul({0}, {1})", "{0} && {1}"), alias="multiply", commutative=True),
-    _entry("div", "Quotient; floats as IEEE, integers truncate, x / 0 is all ones (-1), lowest / -1 is lowest.",
-           NUMBER, computed(numpy("divide"), _div), _by_kind("{0} / {1}", "fst::div({0}, {1})"),
-           alias="divide", kind=Kind.EXPENSIVE, domain=((-100.0, 100.0), (0.5, 100.0))),
-    _entry("rem", "Remainder of the truncated quotient, with the dividend's sign; integers: x % 0 is x, lowest % -1 is 0.",
-           NUMBER, computed(numpy("fmod"), _rem), "fst::rem({0}, {1})",
-           alias="remainder", kind=Kind.EXPENSIVE, domain=((-100.0, 100.0), (0.5, 100.0))),
-    _entry("max", "Larger operand; NaN when either is NaN, -0 is below +0; booleans: or.", ANY,
-           computed(_max, numpy("maximum")), "fst::max({0}, {1})", alias="maximum", commutative=True),
-    _entry("min", "Smaller operand; NaN when either is NaN, -0 is below +0; booleans: and.", ANY,
-           computed(_min, numpy("minimum")), "fst::min({0}, {1})", alias="minimum", commutative=True),
-    _entry("pow", "Power; floats as IEEE pow (pow(x, 0) and pow(1, x) are 1), integers wrap, a negative exponent "
-           "gives 0 unless the base is 1 or -1.", NUMBER, computed(numpy("power"), _integer_power),
-           "fst::pow({0}, {1})", alias="power", kind=Kind.EXPENSIVE, domain=((0.1, 4.0), (-3.0, 3.0))),
-    _entry("abs", "Magnitude; the lowest integer stays as it is.", SIGNED, computed(numpy("abs"), numpy("abs")),
-           "fst::abs({0})", arity=1),
-    _entry("neg", "Negation; integers wrap.", NUMBER, computed(numpy("negative"), numpy("negative")),
-           _by_kind("-{0}", "fst::neg({0})"), arity=1, alias="negate"),
-    _entry("sign", "-1, 0 or 1; zeros keep their sign, NaN stays NaN.", SIGNED,
-           computed(lambda x: numpy("copysign")(numpy("sign")(x), x), numpy("sign")), "fst::sign({0})", arity=1),
-    _entry("floor", "Largest integer not above.", FLOAT, computed(numpy("floor")), "fst::floor({0})", arity=1, domain=ROUNDS),
-    _entry("ceil", "Smallest integer not below.", FLOAT, computed(numpy("ceil")), "fst::ceil({0})", arity=1, domain=ROUNDS),
-    _entry("round_nearest_even", "Nearest integer, ties to even.", FLOAT, computed(numpy("rint")),
-           "fst::round_nearest_even({0})", arity=1, domain=ROUNDS),
-    _entry("round_nearest_afz", "Nearest integer, ties away from zero.", FLOAT, computed(_away_from_zero),
-           "fst::round_nearest_afz({0})", arity=1, domain=ROUNDS),
-    _entry("clamp", "clamp(low, x, high) is min(max(x, low), high), NaN as there; each bound is a scalar or has x's shape.",
-           ANY, computed(lambda low, x, high: _min(_max(x, low), high), lambda low, x, high: numpy("minimum")(numpy("maximum")(x, low), high)),
-           "fst::clamp({0}, {1}, {2})", arity=3, infer=clamp, domain=((-50.0, -1.0), (-100.0, 100.0), (1.0, 50.0))),
+    elementwise("add", "Sum; integers wrap, booleans: or.", ANY, computed(numpy("add"), numpy("add")),
+        _by_kind("{0} + {1}", "fst::add({0}, {1})", "{0} || {1}"), commutative=True),
+    elementwise("sub", "Difference; integers wrap.", NUMBER, computed(numpy("subtract"), numpy("subtract")),
+        _by_kind("{0} - {1}", "fst::sub({0}, {1})"), alias="subtract"),
+    elementwise("mul", "Product; integers wrap, booleans: and.", ANY, computed(numpy("multiply"), numpy("multiply")),
+        _by_kind("{0} * {1}", "fst::mul({0}, {1})", "{0} && {1}"), alias="multiply", commutative=True),
+    elementwise("div", "Quotient; floats as IEEE, integers truncate, x / 0 is all ones (-1), lowest / -1 is lowest.",
+        NUMBER, computed(numpy("divide"), _div), _by_kind("{0} / {1}", "fst::div({0}, {1})"),
+        alias="divide", kind=Kind.EXPENSIVE, domain=_QUOTIENT),
+    elementwise("rem", "Remainder of the truncated quotient, with the dividend's sign; integers: x % 0 is x, "
+        "lowest % -1 is 0.", NUMBER, computed(numpy("fmod"), _rem), "fst::rem({0}, {1})",
+        alias="remainder", kind=Kind.EXPENSIVE, domain=_QUOTIENT),
+    elementwise("max", "Larger operand; NaN when either is NaN, -0 is below +0; booleans: or.", ANY,
+        computed(_max, numpy("maximum")), "fst::max({0}, {1})", alias="maximum", commutative=True),
+    elementwise("min", "Smaller operand; NaN when either is NaN, -0 is below +0; booleans: and.", ANY,
+        computed(_min, numpy("minimum")), "fst::min({0}, {1})", alias="minimum", commutative=True),
+    elementwise("pow", "Power; floats as IEEE pow (pow(x, 0) and pow(1, x) are 1), integers wrap, a negative exponent "
+        "gives 0 unless the base is 1 or -1.", NUMBER, computed(numpy("power"), _integer_power),
+        "fst::pow({0}, {1})", alias="power", kind=Kind.EXPENSIVE, domain=((0.1, 4.0), (-3.0, 3.0))),
+    elementwise("abs", "Magnitude; the lowest integer stays as it is.", SIGNED, computed(numpy("abs"), numpy("abs")),
+        "fst::abs({0})", arity=1),
+    elementwise("neg", "Negation; integers wrap.", NUMBER, computed(numpy("negative"), numpy("negative")),
+        _by_kind("-{0}", "fst::neg({0})"), arity=1, alias="negate"),
+    elementwise("sign", "-1, 0 or 1; zeros keep their sign, NaN stays NaN.", SIGNED, computed(_sign, numpy("sign")),
+        "fst::sign({0})", arity=1),
+    elementwise("floor", "Largest integer not above.", FLOAT, computed(numpy("floor")), "fst::floor({0})", arity=1,
+        domain=(_HUNDREDS,)),
+    elementwise("ceil", "Smallest integer not below.", FLOAT, computed(numpy("ceil")), "fst::ceil({0})", arity=1,
+        domain=(_HUNDREDS,)),
+    elementwise("round_nearest_even", "Nearest integer, ties to even.", FLOAT, computed(numpy("rint")),
+        "fst::round_nearest_even({0})", arity=1, domain=(_HUNDREDS,)),
+    elementwise("round_nearest_afz", "Nearest integer, ties away from zero.", FLOAT, computed(_away_from_zero),
+        "fst::round_nearest_afz({0})", arity=1, domain=(_HUNDREDS,)),
+    elementwise("clamp", "clamp(low, x, high) is min(max(x, low), high), NaN as there; each bound is a scalar or has x's "
+        "shape.", ANY, computed(_clamp, _integer_clamp), "fst::clamp({0}, {1}, {2})", arity=3, infer=clamp,
+        domain=((-50.0, -1.0), _HUNDREDS, (1.0, 50.0))),
 )  # fmt: skip

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from fstc.ir.ops.entry import elementwise
 from fstc.ir.ops.numerics import cast, wide
-from fstc.ir.ops.opdef import AttrDef, Attrs, Form, Infer, Kind, OpDef
-from fstc.ir.ops.rules import ANY, FLOAT, bitcast_convert, convert, describe, reduce_precision
+from fstc.ir.ops.opdef import AttrDef, Attrs, Infer, OpDef
+from fstc.ir.ops.rules import ANY, FLOAT, bitcast_convert, convert, reduce_precision
 from fstc.ir.types import DType
 
 FORMATS = {"f64": (11, 52), "f32": (8, 23), "f16": (5, 10), "bf16": (8, 7)}
@@ -78,44 +79,14 @@ def _reduce_precision_text(operands: Sequence[DType], result: DType, attrs: Attr
 
 
 CONVERSION: tuple[OpDef, ...] = (
-    OpDef(
-        name="convert",
-        kind=Kind.LIGHT,
-        form=Form.ELEMENTWISE,
-        doc="The value in the result's dtype. To a float: rounded to nearest even once (f8e4m3fn overflows to NaN, the "
-        "others to infinity). Float to integer: truncates, saturates, NaN gives 0. Integer to integer: wraps. To bool: != 0.",
-        arity=(1, 1),
-        infer=convert,
-        reference=_convert,
-        cuda=_convert_text,
-        dtypes=describe(ANY),
-    ),
-    OpDef(
-        name="bitcast_convert",
-        kind=Kind.LIGHT,
-        form=Form.ELEMENTWISE,
-        doc="The same bits as another dtype of the same width; a NaN first becomes the canonical one (sign clear, all other "
-        "bits set), since NaNs carry no payload.",
-        arity=(1, 1),
-        infer=bitcast_convert,
-        reference=_bitcast,
-        cuda=_bitcast_text,
-        dtypes=describe(ANY),
-    ),
-    OpDef(
-        name="reduce_precision",
-        kind=Kind.LIGHT,
-        form=Form.ELEMENTWISE,
-        doc="The value as a format of the given widths would hold it: rounded to nearest even, overflow to infinity, "
-        "magnitudes below the format's normals to zero (unless the exponent is as wide as before); NaN stays.",
-        arity=(1, 1),
-        infer=reduce_precision,
-        reference=_reduce_precision,
-        cuda=_reduce_precision_text,
-        dtypes=describe(FLOAT),
-        attrs=(
-            AttrDef("exponent_bits", "int", doc="1 to 11"),
-            AttrDef("mantissa_bits", "int", doc="0 to 52"),
-        ),
-    ),
-)
+    elementwise("convert", "The value in the result's dtype. To a float: rounded to nearest even once (f8e4m3fn "
+        "overflows to NaN, the others to infinity). Float to integer: truncates, saturates, NaN gives 0. Integer to "
+        "integer: wraps. To bool: != 0.", ANY, _convert, _convert_text, arity=1, infer=convert),
+    elementwise("bitcast_convert", "The same bits as another dtype of the same width; a NaN first becomes the "
+        "canonical one (sign clear, all other bits set), since NaNs carry no payload.", ANY, _bitcast, _bitcast_text,
+        arity=1, infer=bitcast_convert),
+    elementwise("reduce_precision", "The value as a format of the given widths would hold it: rounded to nearest "
+        "even, overflow to infinity, magnitudes below the format's normals to zero (unless the exponent is as wide as "
+        "before); NaN stays.", FLOAT, _reduce_precision, _reduce_precision_text, arity=1, infer=reduce_precision,
+        attrs=(AttrDef("exponent_bits", "int", doc="1 to 11"), AttrDef("mantissa_bits", "int", doc="0 to 52"))),
+)  # fmt: skip

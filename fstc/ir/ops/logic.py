@@ -6,13 +6,13 @@ width shift everything out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from fstc.ir.ops.arithmetic import Array, Arrays, Reference, computed, numpy
+from fstc.ir.ops.entry import Array, Arrays, Function, computed, elementwise, numpy
 from fstc.ir.ops.numerics import quiet, wide
-from fstc.ir.ops.opdef import AttrDef, Attrs, Form, Infer, Kind, OpDef
-from fstc.ir.ops.rules import ANY, FLOAT, INT, LOGIC, Rule, describe, predicate, same, select
+from fstc.ir.ops.opdef import AttrDef, Attrs, Infer, OpDef
+from fstc.ir.ops.rules import ANY, FLOAT, INT, LOGIC, predicate, select
 from fstc.ir.types import DType
 
 DIRECTIONS = {"EQ": "==", "NE": "!=", "LT": "<", "LE": "<=", "GT": ">", "GE": ">="}
@@ -55,7 +55,7 @@ def _unsigned(x: Array) -> Array:
     return x.view(f"u{x.dtype.itemsize}") if x.dtype.kind == "i" else x
 
 
-def _shift(direction: str) -> Callable[[Array, Array], Array]:
+def _shift(direction: str) -> Function:
     """Shift the bits of x; out of range gives 0, or the sign everywhere for the arithmetic shift."""
 
     def shift(x: Array, count: Array) -> Array:
@@ -94,65 +94,38 @@ def _popcnt(x: Array) -> Array:
     return np.bitwise_count(_unsigned(x))
 
 
-def _entry(
-    name: str,
-    doc: str,
-    kinds: str,
-    reference: Reference,
-    cuda: Any,
-    *,
-    arity: int = 2,
-    alias: str = "",
-    infer: Rule | None = None,
-    attrs: tuple[AttrDef, ...] = (),
-    domain: tuple[tuple[float, float], ...] = (),
-    commutative: bool = False,
-) -> OpDef:
-    return OpDef(
-        name=name,
-        kind=Kind.LIGHT,
-        form=Form.ELEMENTWISE,
-        doc=doc,
-        arity=(arity, arity),
-        infer=infer or same(kinds),
-        reference=reference,
-        attrs=attrs,
-        cuda=cuda,
-        domain=domain,
-        dtypes=describe(kinds),
-        commutative=commutative,
-        aliases=(alias,) if alias else (),
-    )
-
-
 def _bitwise(symbol: str, logical: str) -> dict[str, str]:
     text = f"{{R}}({{0}} {symbol} {{1}})"  # the cast undoes the promotion of small integers to int
     return {"i": text, "u": text, "b": f"{{0}} {logical} {{1}}"}
 
 
-SHIFTED = ((-100.0, 100.0), (0.0, 7.0))
+_SHIFTED = ((-100.0, 100.0), (0.0, 7.0))
+_COMPLEMENT = {"i": "{R}(~{0})", "u": "{R}(~{0})", "b": "!{0}"}
+_DIRECTION = AttrDef("direction", "str", choices=tuple(DIRECTIONS), doc="the relation of operand 0 to operand 1")
 
 LOGIC_OPS: tuple[OpDef, ...] = (
-    _entry("not", "Bitwise complement; booleans: negation.", LOGIC, computed(None, numpy("invert")),
-           {"i": "{R}(~{0})", "u": "{R}(~{0})", "b": "!{0}"}, arity=1),
-    _entry("and", "Bitwise or logical and.", LOGIC, computed(None, numpy("bitwise_and")), _bitwise("&", "&&"), commutative=True),
-    _entry("or", "Bitwise or logical or.", LOGIC, computed(None, numpy("bitwise_or")), _bitwise("|", "||"), commutative=True),
-    _entry("xor", "Bitwise or logical exclusive or.", LOGIC, computed(None, numpy("bitwise_xor")), _bitwise("^", "!="), commutative=True),
-    _entry("shift_left", "Shift towards the high bits; a count outside 0..width-1 gives 0.", INT,
-           computed(None, _shift("left")), "fst::shift_left({0}, {1})", domain=SHIFTED),
-    _entry("shift_right_arithmetic", "Shift towards the low bits, filling with the top bit; a count outside "
-           "0..width-1 gives all sign bits.", INT, computed(None, _shift("arithmetic")),
-           "fst::shift_right_arithmetic({0}, {1})", domain=SHIFTED),
-    _entry("shift_right_logical", "Shift towards the low bits, filling with 0; a count outside 0..width-1 gives 0.", INT,
-           computed(None, _shift("logical")), "fst::shift_right_logical({0}, {1})", domain=SHIFTED),
-    _entry("popcnt", "Number of bits set.", INT, computed(None, _popcnt), "fst::popcnt({0})", arity=1),
-    _entry("clz", "Number of zero bits above the highest bit set; the width for 0.", INT, computed(None, _clz),
-           "fst::clz({0})", arity=1, alias="count_leading_zeros"),
-    _entry("is_finite", "Neither infinite nor NaN.", FLOAT, _is_finite, "fst::is_finite({0})", arity=1,
-           infer=predicate(FLOAT)),
-    _entry("compare", "Comparison by `direction`; with NaN only NE holds, -0 equals +0, false is below true.", ANY,
-           _compare, _compare_text, infer=predicate(ANY),
-           attrs=(AttrDef("direction", "str", choices=tuple(DIRECTIONS), doc="the relation of operand 0 to operand 1"),)),
-    _entry("select", "select(p, a, b) is a where p holds, else b; p is a scalar or has their shape.", ANY, _select,
-           "{0} ? {1} : {2}", arity=3, infer=select),
+    elementwise("not", "Bitwise complement; booleans: negation.", LOGIC, computed(None, numpy("invert")), _COMPLEMENT,
+        arity=1),
+    elementwise("and", "Bitwise or logical and.", LOGIC, computed(None, numpy("bitwise_and")), _bitwise("&", "&&"),
+        commutative=True),
+    elementwise("or", "Bitwise or logical or.", LOGIC, computed(None, numpy("bitwise_or")), _bitwise("|", "||"),
+        commutative=True),
+    elementwise("xor", "Bitwise or logical exclusive or.", LOGIC, computed(None, numpy("bitwise_xor")),
+        _bitwise("^", "!="), commutative=True),
+    elementwise("shift_left", "Shift towards the high bits; a count outside 0..width-1 gives 0.", INT,
+        computed(None, _shift("left")), "fst::shift_left({0}, {1})", domain=_SHIFTED),
+    elementwise("shift_right_arithmetic", "Shift towards the low bits, filling with the top bit; a count outside "
+        "0..width-1 gives all sign bits.", INT, computed(None, _shift("arithmetic")),
+        "fst::shift_right_arithmetic({0}, {1})", domain=_SHIFTED),
+    elementwise("shift_right_logical", "Shift towards the low bits, filling with 0; a count outside "
+        "0..width-1 gives 0.", INT, computed(None, _shift("logical")), "fst::shift_right_logical({0}, {1})", domain=_SHIFTED),
+    elementwise("popcnt", "Number of bits set.", INT, computed(None, _popcnt), "fst::popcnt({0})", arity=1),
+    elementwise("clz", "Number of zero bits above the highest bit set; the width for 0.", INT, computed(None, _clz),
+        "fst::clz({0})", arity=1, alias="count_leading_zeros"),
+    elementwise("is_finite", "Neither infinite nor NaN.", FLOAT, _is_finite, "fst::is_finite({0})", arity=1,
+        infer=predicate(FLOAT)),
+    elementwise("compare", "Comparison by `direction`; with NaN only NE holds, -0 equals +0, false is below true.", ANY,
+        _compare, _compare_text, infer=predicate(ANY), attrs=(_DIRECTION,)),
+    elementwise("select", "select(p, a, b) is a where p holds, else b; p is a scalar or has their shape.", ANY, _select,
+        "{0} ? {1} : {2}", arity=3, infer=select),
 )  # fmt: skip

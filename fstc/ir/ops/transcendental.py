@@ -6,43 +6,49 @@ f64) with the device's functions, a few units in the last place away. 16- and 8-
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
 
-from fstc.ir.ops.arithmetic import computed, numpy
-from fstc.ir.ops.opdef import Form, Kind, OpDef
-from fstc.ir.ops.rules import FLOAT, describe, same
-from fstc.ir.ops.special import erf, erfc, logistic
-
-Domain = tuple[tuple[float, float], ...]
+from fstc.ir.ops.entry import Array, Domain, Function, computed, elementwise, numpy
+from fstc.ir.ops.opdef import Kind, OpDef
+from fstc.ir.ops.rules import FLOAT
 
 SMALL: Domain = ((-4.0, 4.0),)
 POSITIVE: Domain = ((0.01, 100.0),)
 ANGLE: Domain = ((-10.0, 10.0),)
 
 
-def _rsqrt(x: Any) -> Any:
+def _rsqrt(x: Array) -> Array:
     import numpy as np
 
     return 1.0 / np.sqrt(x)
 
 
-def _entry(name: str, doc: str, function: str | Callable[..., Any], domain: Domain, *aliases: str) -> OpDef:
+def _mapped(function: Callable[[float], float]) -> Function:
+    """A function of the math module on every element: NumPy has no erf, and this takes 0.1 us an element."""
+
+    def call(x: Array) -> Array:
+        import numpy as np
+
+        return np.fromiter(map(function, x.ravel().tolist()), np.float64, x.size).reshape(x.shape)
+
+    return call
+
+
+def _logistic(x: Array) -> Array:
+    """1 / (1 + exp(-x)) through exp of a negative number only."""
+    import numpy as np
+
+    e = np.exp(-np.abs(x))
+    return np.where(x < 0, e, 1.0) / (1.0 + e)
+
+
+def _entry(name: str, doc: str, function: str | Function, domain: Domain, alias: str = "") -> OpDef:
     """A float function of as many operands as it has domains; ``fst::`` has it under the op's name."""
     args = ", ".join(f"{{{i}}}" for i in range(len(domain)))
-    return OpDef(
-        name=name,
-        kind=Kind.EXPENSIVE,
-        form=Form.ELEMENTWISE,
-        doc=doc,
-        arity=(len(domain), len(domain)),
-        infer=same(FLOAT),
-        reference=computed(numpy(function) if isinstance(function, str) else function),
-        cuda=f"fst::{name}({args})",
-        domain=domain,
-        dtypes=describe(FLOAT),
-        aliases=aliases,
-    )
+    reference = computed(numpy(function) if isinstance(function, str) else function)
+    return elementwise(name, doc, FLOAT, reference, f"fst::{name}({args})", arity=len(domain), alias=alias,
+                       kind=Kind.EXPENSIVE, domain=domain)  # fmt: skip
 
 
 TRANSCENDENTAL: tuple[OpDef, ...] = (
@@ -60,7 +66,7 @@ TRANSCENDENTAL: tuple[OpDef, ...] = (
     _entry("sinh", "Hyperbolic sine.", "sinh", SMALL),
     _entry("cosh", "Hyperbolic cosine.", "cosh", SMALL),
     _entry("tanh", "Hyperbolic tangent.", "tanh", SMALL),
-    _entry("erf", "Error function.", erf, SMALL),
-    _entry("erfc", "1 - erf(x), accurate where erf is near 1.", erfc, SMALL),
-    _entry("logistic", "1 / (1 + exp(-x)), accurate for very negative x.", logistic, ((-10.0, 10.0),)),
+    _entry("erf", "Error function.", _mapped(math.erf), SMALL),
+    _entry("erfc", "1 - erf(x), accurate where erf is near 1.", _mapped(math.erfc), SMALL),
+    _entry("logistic", "1 / (1 + exp(-x)), accurate for very negative x.", _logistic, ((-10.0, 10.0),)),
 )
