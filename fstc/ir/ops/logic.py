@@ -118,7 +118,8 @@ LOGIC_OPS: tuple[OpDef, ...] = (
         "0..width-1 gives all sign bits.", INT, computed(None, _shift("arithmetic")),
         "fst::shift_right_arithmetic({0}, {1})", domain=_SHIFTED),
     elementwise("shift_right_logical", "Shift towards the low bits, filling with 0; a count outside "
-        "0..width-1 gives 0.", INT, computed(None, _shift("logical")), "fst::shift_right_logical({0}, {1})", domain=_SHIFTED),
+        "0..width-1 gives 0.", INT, computed(None, _shift("logical")), "fst::shift_right_logical({0}, {1})",
+        domain=_SHIFTED),
     elementwise("popcnt", "Number of bits set.", INT, computed(None, _popcnt), "fst::popcnt({0})", arity=1),
     elementwise("clz", "Number of zero bits above the highest bit set; the width for 0.", INT, computed(None, _clz),
         "fst::clz({0})", arity=1, alias="count_leading_zeros"),
