@@ -1,0 +1,99 @@
+"""The reference interpreter: a graph in NumPy, op by op, from the table's own references.
+
+Example: ``evaluate(graph, {graph.inputs[0]: x})[graph.outputs[0]]``. Without ``wide`` every value is rounded
+to its type where it is defined (policy ``strict``). With it, f32 values keep float64's digits: that is the
+oracle which kernels are compared with, and its own error is far below theirs. f16, bf16 and f8 values are
+rounded in both, because ``strict`` makes that part of the result; integers and bools are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
+
+from fstc.ir.constants import ConstantStore
+from fstc.ir.graph import Graph, Node
+from fstc.ir.ops.evaluate import carried, carry, run_op
+from fstc.ir.ops.numerics import cast
+
+Keep = Literal["outputs", "all"] | Collection[int]
+
+
+def evaluate(
+    graph: Graph,
+    feeds: Mapping[int, Any],
+    constants: ConstantStore | None = None,
+    keep: Keep = "outputs",
+    *,
+    wide: bool = False,
+) -> dict[int, Any]:
+    """The kept values by id; others are dropped after their last use.
+
+    ``feeds`` may hold values that are no inputs: they are taken as given and their nodes do not run,
+    so that a part of a graph can be judged by itself.
+    """
+    kept = _kept(graph, keep)
+    values: dict[int, Any] = {i: _given(graph, i, x, wide) for i, x in feeds.items()}
+    last = _last_uses(graph)
+    for node in graph.nodes:
+        if not all(o in values for o in node.outputs):
+            missing = [graph.values[i].name for i in node.inputs if i not in values]
+            assert not missing, f"no value for %{missing[0]}"
+            found = _run(graph, node, [values[i] for i in node.inputs], constants, wide)
+            values.update(zip(node.outputs, found, strict=True))
+        for i in (*dict.fromkeys(node.inputs), *node.outputs):
+            if last[i] <= node.id and i not in kept:
+                values.pop(i, None)
+    return {i: values[i] for i in sorted(kept)}
+
+
+def run_node(
+    graph: Graph, node: Node, operands: Sequence[Any], constants: ConstantStore | None = None
+) -> tuple[Any, ...]:
+    """One node in storage dtypes, as fast as NumPy can: the library calls of a run on the host."""
+    if node.op.library is None:
+        return _run(graph, node, operands, constants, wide=False)
+    infer = graph.infer_args(node)
+    found = node.op.library(operands, infer)
+    return tuple(cast(x, t.dtype) for x, t in zip(found, infer.declared, strict=True))
+
+
+def _run(
+    graph: Graph, node: Node, operands: Sequence[Any], constants: ConstantStore | None, wide: bool
+) -> tuple[Any, ...]:
+    data = node.attr("data") if not node.inputs else None
+    if data is None:
+        return run_op(graph, node, operands, wide)
+    assert constants is not None, f"{data} is needed, but no ConstantStore is given"
+    result = graph.type(node.outputs[0])
+    return (carry(constants.load(data, result, node.span), result.dtype, wide),)
+
+
+def _given(graph: Graph, value: int, array: Any, wide: bool) -> Any:
+    import numpy as np
+
+    wanted = graph.type(value)
+    array = np.asarray(array)
+    fits = array.dtype in (wanted.dtype.numpy(), carried(wanted.dtype, wide))
+    assert array.shape == wanted.shape and fits, (
+        f"%{graph.values[value].name} is {wanted}, given is {array.dtype}{list(array.shape)}"
+    )
+    return carry(array, wanted.dtype, wide)
+
+
+def _kept(graph: Graph, keep: Keep) -> frozenset[int]:
+    if keep == "outputs":
+        return frozenset(graph.outputs)
+    return frozenset(range(len(graph.values)) if keep == "all" else (int(i) for i in keep))
+
+
+def _last_uses(graph: Graph) -> list[int]:
+    """Per value the id of the last node that reads it, its own node when none does."""
+    last = [v.node for v in graph.values]
+    for node in graph.nodes:
+        for i in node.inputs:
+            last[i] = max(last[i], node.id)
+    return last
+
+
+__all__ = ["ConstantStore", "evaluate", "run_node"]
