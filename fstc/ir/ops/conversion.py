@@ -84,7 +84,7 @@ CONVERSION: tuple[OpDef, ...] = (
         "integer: wraps. To bool: != 0.", ANY, _convert, _convert_text, arity=1, infer=convert),
     elementwise("bitcast_convert", "The same bits as another dtype of the same width; a NaN first becomes the "
         "canonical one (sign clear, all other bits set), since NaNs carry no payload.", ANY, _bitcast, _bitcast_text,
-        arity=1, infer=bitcast_convert),
+        arity=1, infer=bitcast_convert, bits=True),
     elementwise("reduce_precision", "The value as a format of the given widths would hold it: rounded to nearest "
         "even, overflow to infinity, magnitudes below the format's normals to zero (unless the exponent is as wide as "
         "before); NaN stays.", FLOAT, _reduce_precision, _reduce_precision_text, arity=1, infer=reduce_precision,

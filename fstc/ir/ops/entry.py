@@ -60,6 +60,7 @@ def elementwise(
     attrs: tuple[AttrDef, ...] = (),
     domain: Domain = (),
     commutative: bool = False,
+    bits: bool = False,
 ) -> OpDef:
     """An entry of form elementwise; by default all operands and the result have one type of the class ``kinds``."""
     return OpDef(
@@ -75,5 +76,6 @@ def elementwise(
         domain=domain,
         dtypes=describe(kinds),
         commutative=commutative,
+        bits=bits,
         aliases=(alias,) if alias else (),
     )
