@@ -45,6 +45,10 @@ FILES = (
          "ones have, each once: fstc/device/h200.yaml is the reference.", exit=USAGE),
     Code("FST0011", "unknown device", "`--device` takes the name of a shipped description or the path of a .yaml file.",
          exit=USAGE),
+    Code("FST0012", "made for another device", "Plans and kernels are for one device. Start from the .fir, the graph or the\n"
+         "analysis to plan for another one.", exit=USAGE),
+    Code("FST0013", "bindings without a .fir", "`--bind` sets extents where a .fir is read; in artefacts they are fixed.",
+         exit=USAGE),
 )
 
 SYNTAX = (
