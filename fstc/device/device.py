@@ -126,30 +126,38 @@ def parse_device(data: bytes, file: str) -> Device:
 
 
 def _pairs(source: Source) -> list[tuple[str, str | None, Span, Span]]:
-    """Keys and scalar texts with their places. Nothing is constructed, so no tag of YAML can run code."""
+    """Keys and scalar texts with their places; None for a value that is no scalar.
+
+    Events, not objects: no tag can construct anything, and nesting costs no stack.
+    """
     import yaml
 
     loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
+    items: list[tuple[str | None, Span]] = []  # what stands directly in the mapping
+    depth = 0
     try:
-        root = yaml.compose(source.text, Loader=loader)
-    except (yaml.YAMLError, RecursionError) as error:
+        for event in yaml.parse(source.text, Loader=loader):
+            ends = isinstance(event, yaml.CollectionEndEvent)
+            depth -= ends
+            if depth == 0 and isinstance(event, (yaml.SequenceStartEvent, yaml.ScalarEvent)):
+                break
+            if depth == 1 and isinstance(event, yaml.NodeEvent):
+                text = event.value if isinstance(event, yaml.ScalarEvent) else None
+                items.append((text, _span(source, event)))
+            depth += isinstance(event, yaml.CollectionStartEvent)
+    except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         label = Label(Span(source, mark.index, mark.index)) if mark else None
-        reason = getattr(error, "problem", None) or "it nests too deeply"
-        diagnostic = Diagnostic("FST0010", f"{source.name} is no YAML: {reason}", label, file=source.name)
-        raise FstcError(diagnostic) from None
-    if not isinstance(root, yaml.MappingNode):
+        message = f"{source.name} is no YAML: {getattr(error, 'problem', '')}"
+        raise FstcError(Diagnostic("FST0010", message, label, file=source.name)) from None
+    if not items:
         raise FstcError(Diagnostic("FST0010", f"{source.name} is no mapping of keys to figures", file=source.name))
-    pairs: list[tuple[str, str | None, Span, Span]] = []
-    for key, value in root.value:
-        name = key.value if isinstance(key, yaml.ScalarNode) else "?"
-        text = value.value if isinstance(value, yaml.ScalarNode) else None
-        pairs.append((name, text, _span(source, key), _span(source, value)))
-    return pairs
+    keys, values = items[::2], items[1::2]
+    return [(key or "?", text, at, place) for (key, at), (text, place) in zip(keys, values, strict=True)]
 
 
-def _span(source: Source, node: Any) -> Span:
-    return Span(source, node.start_mark.index, node.end_mark.index)
+def _span(source: Source, event: Any) -> Span:
+    return Span(source, event.start_mark.index, event.end_mark.index)
 
 
 def _typed(key: str, text: str | None, kind: str) -> tuple[Any, str]:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from fstc.device.device import FOLDER, Device, device_names, load_device, parse_device
 from fstc.support.diagnostics import FstcError, render_text
 

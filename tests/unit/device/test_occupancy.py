@@ -5,10 +5,10 @@ from __future__ import annotations
 import ctypes
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from cuda.pathfinder import find_nvidia_header_directory
+
 from fstc.device.device import Device, load_device
 from fstc.device.occupancy import blocks_per_sm, registers_bound
 
