@@ -83,7 +83,9 @@ def _sections(image: memoryview) -> tuple[list[_Section], int]:
     (table,) = struct.unpack_from("<Q", image, 40)
     (flags,) = struct.unpack_from("<I", image, 48)
     entry, count, names = struct.unpack_from("<HHH", image, 58)
-    if entry != 64 or names >= count:
+    (segments,) = struct.unpack_from("<Q", image, 32)
+    segment_size, segment_count = struct.unpack_from("<HH", image, 54)
+    if entry != 64 or names >= count or segments + segment_size * segment_count > len(image):
         raise ValueError("bad section table")
     headers = [struct.unpack_from("<IIQQQQIIQQ", image, table + i * entry) for i in range(count)]
     strings = _body(image, headers[names])
