@@ -128,6 +128,9 @@ def _range(token: Token) -> tuple[int, int]:
     return token.start_pos or 0, token.end_pos or 0
 
 
+Children = list[Any]
+
+
 class Records(Transformer[Token, Any]):
     """Rule of the grammar -> record; lark calls these while it parses, so no tree is ever built."""
 
@@ -150,9 +153,9 @@ class Records(Transformer[Token, Any]):
     func = staticmethod(lambda c: c)
     result = staticmethod(lambda c: Return(c[0], c[1:]))
 
-    def statement(self, c: list[Any]) -> Statement:
+    def statement(self, c: Children) -> Statement:
         return Statement(c[0], c[1], c[2], c[3] or [], c[4], c[5], c[6])
 
-    def start(self, c: list[Any]) -> File:
+    def start(self, c: Children) -> File:
         name, params, results, (body, result) = c[-1]
         return File(c[0], c[1:-1], name, params, results, body, result)
