@@ -129,6 +129,8 @@ TOOLCHAIN_CODES = (
          "plan needs.", exit=TOOLCHAIN),
     Code("FST0506", "not in the cache", "`--frozen` compiles nothing: every kernel must be in the cache already.",
          exit=TOOLCHAIN),
+    Code("FST0507", "the C++ compiler rejected a kernel", "The host target compiles the same text as NVRTC does. The\n"
+         "compiler's first lines follow; an old compiler may lack C++17.", exit=TOOLCHAIN),
     Code("FST0510", "registers spill", "The kernel needs more registers than its launch bounds leave and keeps values in\n"
          "local memory, which is device memory. Fewer values a thread or fewer blocks an SM cure it.", exit=FINDING),
     Code("FST0511", "stack in local memory", "The kernel has a stack frame without spilling: an array that is indexed by\n"
