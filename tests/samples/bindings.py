@@ -42,7 +42,7 @@ SMALL: dict[str, Binding] = {
     "dien_augru_cell": {"B": 64},
     "dien_row_reduce": {"N": 6000},
     "transformer_loss": {"N": 2},
-    "adam": _adam(64, 511, 768, 1537, 3071, 4099, 5003, 6151, 7919, 9001, 10007, 12289),
+    "adam": _adam(64, 511, 768, 1535, 3071, 4099, 5003, 6151, 7919, 9001, 10007, 12289),
     "asr_masked_softmax": {"B": 2, "H": 2, "Q": 10},
     "asr_conv_module": {"B": 2, "T": 40},
     "crnn_lstm_cells": {},  # the real one is small

@@ -23,10 +23,10 @@ def _draw(rng: np.random.Generator, value: Value) -> Any:
     if dtype.kind == "b":
         return rng.random(shape) < 0.9
     if attrs.get("domain") == "permutation":
-        chosen = rng.permutation(attrs["high"])[: value.type.elements]
+        chosen = rng.permutation(int(attrs["high"]))[: value.type.elements]
         return chosen.reshape(shape).astype(dtype.numpy())
     if dtype.is_integer:
-        return rng.integers(attrs.get("low", 0), attrs.get("high", 8), shape, dtype=dtype.numpy())
+        return rng.integers(int(attrs.get("low", 0)), int(attrs.get("high", 8)), shape, dtype=dtype.numpy())
     return rng.uniform(attrs.get("low", -1.0), attrs.get("high", 1.0), shape).astype(dtype.numpy())
 
 

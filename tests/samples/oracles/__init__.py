@@ -1,6 +1,6 @@
 """Textbook formulas of the sample models in float64, written from the models' definitions and not from the .fir files.
 
-An oracle takes a sample's inputs by name (floats as float64) and returns its outputs, nothing rounded.
+An oracle takes a sample's inputs by name (floats as float64) and returns its outputs in float64.
 Example: ``ORACLES["swiglu"](gate=gate, up=up)``.
 """
 

@@ -1,6 +1,6 @@
 """Building blocks of the oracles: softmax, statistics and special functions as textbooks define them.
 
-Example: ``softmax(scores)`` over the last axis. Only NumPy and ``math``; nothing of fstc.
+Example: ``softmax(scores)`` over the last axis. Nothing of fstc.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 Array = Any
@@ -36,6 +37,11 @@ def silu(z: Array) -> Array:
     return z * sigmoid(z)
 
 
+def kept_in_bf16(x: Array) -> Array:
+    """What a model stores in bf16 and reads again: rounding that belongs to the model, not to its arithmetic."""
+    return x.astype(ml_dtypes.bfloat16).astype(np.float64)
+
+
 def log_softmax(scores: Array) -> Array:
     """Over the last axis: scores - log(sum(exp(scores)))."""
     return scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
@@ -58,6 +64,7 @@ def rms_norm(x: Array, weight: Array, epsilon: float) -> Array:
 __all__ = [
     "Array",
     "gelu",
+    "kept_in_bf16",
     "layer_norm",
     "log_softmax",
     "normal_cdf",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tests.samples.oracles.formulas import Array, layer_norm, rms_norm, silu
+from tests.samples.oracles.formulas import Array, kept_in_bf16, layer_norm, rms_norm, silu
 
 
 def layernorm_train(x: Array, residual: Array, keep: Array, gamma: Array, beta: Array) -> tuple[Array, ...]:
@@ -32,7 +32,7 @@ def rmsnorm_bwd(dy: Array, x: Array, weight: Array, rstd: Array) -> tuple[Array,
 
 
 def add_rmsnorm_quant(x: Array, residual: Array, weight: Array) -> tuple[Array, ...]:
-    hidden = x + residual
+    hidden = kept_in_bf16(x + residual)
     y = rms_norm(hidden, weight, 1e-5)
     scale = np.maximum(np.abs(y).max(1) / 448, 1 / (448 * 512))
     return hidden, y / scale[:, None], scale
@@ -41,7 +41,7 @@ def add_rmsnorm_quant(x: Array, residual: Array, weight: Array) -> tuple[Array, 
 def moe_combine_rmsnorm(
     expert_rows: Array, slot: Array, router_weight: Array, residual: Array, weight: Array
 ) -> tuple[Array, ...]:
-    hidden = residual + np.einsum("tk,tkd->td", router_weight, expert_rows[slot])
+    hidden = kept_in_bf16(residual + np.einsum("tk,tkd->td", router_weight, expert_rows[slot]))
     return hidden, rms_norm(hidden, weight, 1e-6)
 
 

@@ -47,16 +47,20 @@ def parse(sample: str, binding: Mapping[str, int]) -> Graph:
     return parse_file(SAMPLES_DIR / f"{sample}.fir", binding)
 
 
-def run(graph: Graph, feeds: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(evaluate(graph, [feeds[graph.values[i].name] for i in graph.inputs]))
+def run(graph: Graph, feeds: Mapping[str, Any], *, wide: bool = False) -> tuple[Any, ...]:
+    values = evaluate(graph, {i: feeds[graph.values[i].name] for i in graph.inputs}, wide=wide)
+    return tuple(values[i] for i in graph.outputs)
 
 
 def compare(sample: str, graph: Graph, feeds: Mapping[str, Any]) -> None:
-    got, want = run(graph, feeds), expected(sample, feeds, dict(graph.dims))
-    assert len(got) == len(want) == len(graph.outputs)
-    for value, ours, theirs in zip(graph.outputs, got, want, strict=True):
-        assert ours.dtype == graph.type(value).dtype.numpy()
-        assert_close(graph.values[value].name, ours, np.asarray(theirs))
+    """Rounded as the types say, and with f32 values that keep float64's digits."""
+    want = expected(sample, feeds, dict(graph.dims))
+    rounded, wide = run(graph, feeds), run(graph, feeds, wide=True)
+    assert len(rounded) == len(wide) == len(want) == len(graph.outputs)
+    for value, strictly, widely, theirs in zip(graph.outputs, rounded, wide, want, strict=True):
+        assert strictly.dtype == graph.type(value).dtype.numpy()
+        assert_close(graph.values[value].name, strictly, np.asarray(theirs))
+        assert_close(graph.values[value].name, widely, np.asarray(theirs))
 
 
 def test_tables_name_every_sample() -> None:
