@@ -128,5 +128,5 @@ ARITHMETIC: tuple[OpDef, ...] = (
         "fst::round_nearest_afz({0})", arity=1, domain=(_HUNDREDS,)),
     elementwise("clamp", "clamp(low, x, high) is min(max(x, low), high), NaN as there; each bound is a scalar or "
         "has x's shape.", ANY, computed(_clamp, _integer_clamp), "fst::clamp({0}, {1}, {2})", arity=3, infer=clamp,
-        domain=((-50.0, -1.0), _HUNDREDS, (1.0, 50.0))),
+        domain=((-50.0, 0.0), _HUNDREDS, (1.0, 50.0))),
 )  # fmt: skip
