@@ -1,57 +1,25 @@
 """Compare a computed tensor with the oracle's: errors, the worst element, and a verdict.
 
-Example: ``compare("y", got, want, tolerance(F32, reduction=1024, depth=6))``. An element passes when
-``|got - want| <= rtol * |want| + atol``. Integers and booleans must be equal; NaN must meet NaN and an
-infinity the same infinity.
+Example: ``compare("y", got, want, tolerance(F32, reduction=1024, depth=6), F32)``. Integers and booleans must be
+equal; NaN must meet NaN and an infinity the same infinity; a finite float may err by what the
+:class:`~fstc.runtime.artefact.Tolerance` says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 from fstc.ir.types import DType
+from fstc.runtime.artefact import Comparison, Tolerance
 
 Array = Any  # numpy.ndarray; numpy is imported where it is used
 
 # Distance from 1 to the next value.
 EPS = {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10, "bf16": 2.0**-7, "f8e4m3fn": 2.0**-3, "f8e5m2": 2.0**-2}
 SMALLEST = {"f64": 5e-324, "f32": 2.0**-149, "f16": 2.0**-24, "bf16": 2.0**-133, "f8e4m3fn": 2.0**-9, "f8e5m2": 2.0**-16}
+OFF = 1e30  # an error beyond any bound; artefacts hold finite numbers
 ULP_WIDTH = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
-
-
-@dataclass(frozen=True)
-class Tolerance:
-    """``scaled`` is a part of the tensor's largest magnitude: what cancellation may leave behind."""
-
-    rtol: float = 0.0
-    scaled: float = 0.0
-    atol: float = 0.0
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One tensor against the oracle. ``worst`` is the index of the element that is furthest over its bound."""
-
-    name: str
-    type: str
-    ok: bool
-    max_abs: float
-    max_rel: float
-    max_ulp: float
-    wrong: int  # elements outside the tolerance
-    worst: tuple[int, ...] = ()
-    got: str = ""
-    want: str = ""
-    nonfinite: int = 0  # elements where NaN or Inf disagree
-    tolerance: Tolerance = Tolerance()
-    excess: float = 0.0  # largest error over its bound; above 1 fails
-
-    @property
-    def rank(self) -> tuple[bool, float]:
-        """Sort key: failing tensors first, then the closest to failing."""
-        return (self.ok, -self.excess)
 
 
 def tolerance(dtype: DType, reduction: int = 1, depth: int = 1, coarsest: float = 0.0) -> Tolerance:
@@ -76,10 +44,10 @@ def compare(name: str, got: Array, want: Array, allowed: Tolerance, dtype: DType
     """``got`` has the dtype's storage type; ``want`` may be wider (the oracle's float64)."""
     text = f"{dtype}[{','.join(map(str, want.shape))}]"
     if got.shape != want.shape:
-        return Comparison(name, text, False, 0, 0, 0, wrong=got.size, got=str(got.shape), want=str(want.shape))
+        return Comparison(name=name, type=text, ok=False, wrong=got.size, got=str(got.shape), want=str(want.shape))
     if want.size == 0:
-        return Comparison(name, text, True, 0, 0, 0, wrong=0, tolerance=allowed)
-    return _floats(name, text, got, want, allowed, dtype) if dtype.is_float else _exact(name, text, got, want)
+        return Comparison(name=name, type=text, ok=True, tolerance=allowed)
+    return _floats(name, text, got, want, allowed) if dtype.is_float else _exact(name, text, got, want)
 
 
 def _exact(name: str, text: str, got: Array, want: Array) -> Comparison:
@@ -90,37 +58,61 @@ def _exact(name: str, text: str, got: Array, want: Array) -> Comparison:
     different = got != want
     wrong = int(np.count_nonzero(different))
     if not wrong:
-        return Comparison(name, text, True, 0, 0, 0, wrong=0)
+        return Comparison(name=name, type=text, ok=True)
     gap = np.abs(got.astype(np.float64) - want.astype(np.float64))
-    where = np.unravel_index(int(np.argmax(different * (gap + 1))), got.shape)
-    worst = tuple(int(i) for i in where)
+    worst = _index(np.where(different, gap + 1, 0))
     return Comparison(
-        name, text, False, float(gap.max()), float((gap / np.maximum(np.abs(want.astype(np.float64)), 1)).max()),
-        float(gap.max()), wrong, worst, str(got[worst]), str(want[worst]), excess=float("inf"),
-    )  # fmt: skip
+        name=name,
+        type=text,
+        ok=False,
+        max_abs=float(gap.max()),
+        max_rel=float((gap / np.maximum(np.abs(want.astype(np.float64)), 1)).max()),
+        max_ulp=float(gap.max()),
+        wrong=wrong,
+        worst=worst,
+        got=str(got[worst]),
+        want=str(want[worst]),
+        excess=1.0 + wrong,
+    )
 
 
-def _floats(name: str, text: str, got: Array, want: Array, allowed: Tolerance, dtype: DType) -> Comparison:
+def _floats(name: str, text: str, got: Array, want: Array, allowed: Tolerance) -> Comparison:
     import numpy as np
 
-    wide, exact = got.astype(np.float64), want.astype(np.float64)
-    rounded = want.astype(got.dtype).astype(np.float64)  # overflow to infinity happens in the storage type
     with np.errstate(all="ignore"):
+        wide, exact = got.astype(np.float64), want.astype(np.float64)
+        rounded = want.astype(got.dtype).astype(np.float64)  # overflow to infinity happens in the storage type
         finite = np.isfinite(wide) & np.isfinite(rounded)
-        same = np.where(np.isnan(rounded), np.isnan(wide), wide == rounded)
-        nonfinite = ~finite & ~same
+        nonfinite = ~finite & ~np.where(np.isnan(rounded), np.isnan(wide), wide == rounded)
         error = np.where(finite, np.abs(wide - exact), 0.0)
-        size = np.abs(np.where(finite, exact, 0.0))
+        size = np.where(finite, np.abs(exact), 0.0)
         bound = allowed.rtol * size + allowed.scaled * float(size.max()) + allowed.atol
-        excess = np.where(nonfinite, np.inf, error / bound)
+        excess = np.where(nonfinite, OFF, np.minimum(error / bound, OFF))
         relative = np.where(finite & (size > 0), error / size, 0.0)
-    wrong = int(np.count_nonzero(~(excess <= 1)))
-    worst = tuple(int(i) for i in np.unravel_index(int(np.argmax(excess)), got.shape))
+    wrong = int(np.count_nonzero(excess > 1))
+    worst = _index(excess)
     return Comparison(
-        name, text, wrong == 0, float(error.max()), float(relative.max()),
-        _ulps(got, want, finite), wrong, worst, str(got[worst]), f"{float(exact[worst]):.9g}",
-        int(np.count_nonzero(nonfinite)), allowed, float(excess[worst]),
-    )  # fmt: skip
+        name=name,
+        type=text,
+        ok=wrong == 0,
+        max_abs=float(error.max()),
+        max_rel=float(np.nan_to_num(relative, posinf=OFF).max()),
+        max_ulp=_ulps(got, want, finite),
+        wrong=wrong,
+        worst=worst,
+        got=str(got[worst]),
+        want=f"{float(exact[worst]):.9g}",
+        nonfinite=int(np.count_nonzero(nonfinite)),
+        excess=float(excess[worst]),
+        tolerance=allowed,
+    )
+
+
+def _index(score: Array) -> tuple[int, ...]:
+    """Where ``score`` is largest."""
+    import numpy as np
+
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(score)), score.shape))
 
 
 def _ulps(got: Array, want: Array, finite: Array) -> float:

@@ -12,14 +12,15 @@ from math import prod
 from typing import Any, Protocol
 
 from fstc.codegen.artefact import Codegen, KernelCode, Step
-from fstc.ir.graph import Graph, Node
+from fstc.ir.constants import ConstantStore
+from fstc.ir.graph import Graph
 from fstc.ir.reference import run_node
 from fstc.ir.types import DTYPES, TensorType
 from fstc.support.diagnostics import InternalError
 
 Array = Any  # numpy.ndarray; numpy is imported where it is used
 Feeds = Mapping[int, Array]
-Observer = Callable[[int, Step, Mapping[int, Array]], None]  # step number, step, values before it ran
+Observer = Callable[[int, Step, Mapping[int, Array]], None]  # step number, step, values after it ran
 
 POISON = 0xFF
 ALIGNMENT = 256  # bytes, as cudaMalloc aligns
@@ -33,32 +34,40 @@ class Launcher(Protocol):
 
 
 def execute(
-    graph: Graph, codegen: Codegen, launcher: Launcher, feeds: Feeds, observer: Observer | None = None
+    graph: Graph,
+    codegen: Codegen,
+    launcher: Launcher,
+    feeds: Feeds,
+    constants: ConstantStore | None = None,
+    observer: Observer | None = None,
 ) -> dict[int, Array]:
-    """Every value that a step reads or writes, by id. ``feeds`` holds the inputs and the data constants."""
+    """Every value that a step reads or writes and every output, by id. ``feeds`` holds the inputs."""
     values = dict(feeds)
     for number, step in enumerate(codegen.steps):
         for value in step.reads:
             if value not in values:
-                values[value] = constant(graph, value)
-        if observer:
-            observer(number, step, values)
+                values[value] = constant(graph, value, constants)
         if step.kernel >= 0:
             _launch(graph, codegen, step, launcher, values)
         else:
-            _call(graph, graph.nodes[step.node], step, values)
+            node = graph.nodes[step.node]
+            results = run_node(graph, node, tuple(values[i] for i in node.inputs), constants)
+            values |= zip(node.outputs, results, strict=True)
+        if observer:
+            observer(number, step, values)
     for value in graph.outputs:
         if value not in values:
-            values[value] = constant(graph, value)
+            values[value] = constant(graph, value, constants)
     return values
 
 
-def constant(graph: Graph, value: int) -> Array:
-    """A value that no step writes and the caller did not feed: a constant in the text of the graph."""
+def constant(graph: Graph, value: int, constants: ConstantStore | None = None) -> Array:
+    """A value that no step writes and the caller did not feed: a constant of the text or of a file beside it."""
     producer = graph.values[value].node
     if producer < 0 or graph.nodes[producer].inputs:
         raise InternalError(f"%{graph.values[value].name} is read before a step writes it")
-    return run_node(graph, graph.nodes[producer], ())[graph.values[value].index]
+    results = run_node(graph, graph.nodes[producer], (), constants)
+    return aligned(results[graph.values[value].index])
 
 
 def value_type(graph: Graph, codegen: Codegen, value: int) -> TensorType:
@@ -117,11 +126,3 @@ def _buffers(
             values[written] = buffer
         buffers.append(buffer)
     return buffers
-
-
-def _call(graph: Graph, node: Node, step: Step, values: dict[int, Array]) -> None:
-    """A library call: NumPy stands in for cuBLAS and cuDNN."""
-    operands = tuple(values[i] for i in node.inputs)
-    compute = node.op.library or node.op.reference
-    for value, result in zip(step.writes, compute(operands, graph.infer_args(node)), strict=True):
-        values[value] = result

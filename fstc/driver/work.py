@@ -1,0 +1,142 @@
+"""Work: the artefacts of one model, made on demand by running stages.
+
+Example::
+
+    work = open_work("model.fir", Settings(device="h200"))
+    plan = work.value("plan")                     # runs parse, analyze and plan
+    work.write("plan", Path("out/model.plan.json"))
+
+A stage always reads what it would read from a file: what the stage before made goes through its encoded form, so
+that stage by stage and in one go are the same bytes. Nothing here prints; the observer is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from fstc.device.device import load_device
+from fstc.stages import STAGES, Settings, Stage, stage
+from fstc.support.artefact import Input, decode, encode
+from fstc.support.diagnostics import Diagnostic, FstcError
+from fstc.support.files import sha256, write_atomic
+
+
+@dataclass(frozen=True)
+class Event:
+    """A stage has finished: its artefact as encoded, and the texts beside it."""
+
+    stage: Stage
+    stem: str
+    seconds: float
+    data: bytes
+    files: Mapping[str, str]
+
+
+Observer = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """An artefact that came from a file: its own bytes count, whoever wrote or edited them."""
+
+    name: str
+    data: bytes
+
+
+@dataclass
+class Work:
+    """``values`` holds what stages read, by role; ``loaded`` the files that some of them came from."""
+
+    stem: str
+    folder: Path  # constants files are looked up here
+    settings: Settings
+    observer: Observer = lambda event: None
+    source: Input = Input(role="source", sha256="")  # the .fir that the graph came from
+    values: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, Mapping[str, str]] = field(default_factory=dict)  # texts beside an artefact, by role
+    loaded: dict[str, Loaded] = field(default_factory=dict)
+
+    def value(self, role: str) -> Any:
+        """The value of a role, running the stages up to it."""
+        if role not in self.values:
+            self._run(stage(role))
+        return self.values[role]
+
+    def texts(self, role: str) -> Mapping[str, str]:
+        """What lies beside an artefact: the kernels of codegen, by file name."""
+        self.value(role)
+        return self.files.get(role, {})
+
+    def encoded(self, role: str, names: Mapping[str, str]) -> bytes:
+        """The file content of a role whose inputs lie beside it under ``names``."""
+        value, made = self.value(role), stage(role)
+        file = self.loaded.get(role)
+        if file and file.name == names[role]:
+            return file.data
+        if made.reads:
+            inputs = [Input(role=r, sha256=sha256(self.encoded(r, names)), name=names[r]) for r in made.reads]
+        else:
+            inputs = [self.source]
+        device = load_device(self.settings.device).name if made.for_device else ""
+        return encode(made.pack(value), device=device, inputs=inputs)
+
+    def names(self, stem: str) -> dict[str, str]:
+        """File names of all roles; what was read from a file keeps its name."""
+        return {s.role: f"{stem}{s.suffix}" for s in STAGES} | {r: file.name for r, file in self.loaded.items()}
+
+    def write(self, role: str, path: Path) -> None:
+        """Write an artefact, and beside it what it was made from, so that the next command finds it.
+
+        Inputs come first: a reader that sees the artefact sees them too.
+        """
+        names = self.names(path.name.removesuffix(stage(role).suffix).removesuffix(".json")) | {role: path.name}
+        for needed in self._sources(role):
+            data = self.encoded(needed, names)
+            for name, text in self.texts(needed).items():
+                target = path.parent / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_atomic(target, text.encode())
+            write_atomic(path.with_name(names[needed]), data)
+
+    def on(self, device: str) -> Work:
+        """The same model for another device; what does not depend on one is shared, not made again."""
+        if device == self.settings.device:
+            return self
+        for made in STAGES:
+            if made.for_device and made.role in self.loaded:
+                name = self.loaded[made.role].name
+                message = f"{name} is for {self.settings.device}, not for {device}"
+                help = "give the .fir or its graph or analysis file, which are for no device"
+                raise FstcError(Diagnostic("FST0012", message, file=name, help=help))
+        for made in STAGES:
+            if not made.for_device:
+                self.value(made.role)
+        kept = {role: value for role, value in self.values.items() if role not in _device_roles()}
+        settings = replace(self.settings, device=device)
+        return replace(self, settings=settings, values=kept, files={})
+
+    def _run(self, made: Stage) -> None:
+        values = {role: self.value(role) for role in made.reads} | {"source": self.values.get("source")}
+        start = perf_counter()
+        output = made.run(values, self.settings)
+        seconds = perf_counter() - start
+        self.files[made.role] = output.files
+        self.values[made.role] = output.value
+        data = self.encoded(made.role, self.names(self.stem))
+        self.values[made.role] = made.unpack(decode(data, made.writes, self.names(self.stem)[made.role]))
+        self.observer(Event(made, self.stem, seconds, data, output.files))
+
+    def _sources(self, role: str) -> list[str]:
+        """The roles that an artefact rests on, itself last."""
+        found: list[str] = []
+        for read in stage(role).reads:
+            found += [r for r in self._sources(read) if r not in found]
+        return [*found, role]
+
+
+def _device_roles() -> frozenset[str]:
+    return frozenset(s.role for s in STAGES if s.for_device)

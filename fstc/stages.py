@@ -1,0 +1,99 @@
+"""The stages in order, as one table: what each reads, what it writes, and the pure function between.
+
+Example: ``stage("plan").reads == ("graph", "analysis")``. A stage's ``run`` takes the values it reads, by role, and
+the settings; the driver does all reading and writing. Building a package is not in the table: it joins several
+devices and writes no artefact of its own (:mod:`fstc.driver.package`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from fstc.analysis.artefact import Analysis
+from fstc.analysis.run import analyze
+from fstc.codegen.artefact import Codegen
+from fstc.codegen.run import generate
+from fstc.device.device import load_device
+from fstc.ir.artefact import GraphFile
+from fstc.ir.parser import parse_bytes
+from fstc.plan.artefact import Plan
+from fstc.plan.run import make_plan
+from fstc.support.artefact import Artefact
+
+DEFAULT_DEVICE = "h200"
+Values = Mapping[str, Any]  # by role: graph, analysis, plan, codegen
+
+
+class SourceText(NamedTuple):
+    """A .fir as read: its bytes, the name that messages call it, and where its constants lie."""
+
+    data: bytes
+    name: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run is asked for, apart from its files. ``device`` is a name, a path, or "" where none was asked for."""
+
+    device: str = ""
+    binds: Mapping[str, int] = field(default_factory=dict)
+
+
+class Output(NamedTuple):
+    """What a stage made; ``files`` are texts that lie beside its artefact (kernels)."""
+
+    value: Any
+    files: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``pack`` and ``unpack`` turn the value in memory into its artefact and back; most are their own artefact."""
+
+    name: str
+    role: str  # of what it writes
+    reads: tuple[str, ...]
+    writes: type[Artefact]
+    run: Callable[[Values, Settings], Output]
+    pack: Callable[[Any], Artefact] = lambda value: value
+    unpack: Callable[[Any], Any] = lambda artefact: artefact
+    for_device: bool = False
+
+    @property
+    def suffix(self) -> str:
+        return f".{self.role}.json"
+
+
+def _parse(values: Values, settings: Settings) -> Output:
+    source: SourceText = values["source"]
+    return Output(parse_bytes(source.data, source.name, settings.binds, folder=source.folder))
+
+
+def _analyze(values: Values, settings: Settings) -> Output:
+    return Output(analyze(values["graph"]))
+
+
+def _plan(values: Values, settings: Settings) -> Output:
+    return Output(make_plan(values["graph"], values["analysis"], load_device(settings.device)))
+
+
+def _codegen(values: Values, settings: Settings) -> Output:
+    return Output(*generate(values["graph"], values["plan"], load_device(settings.device)))
+
+
+STAGES = (
+    Stage("parse", "graph", (), GraphFile, _parse, pack=GraphFile.of, unpack=GraphFile.graph),
+    Stage("analyze", "analysis", ("graph",), Analysis, _analyze),
+    Stage("plan", "plan", ("graph", "analysis"), Plan, _plan, for_device=True),
+    Stage("codegen", "codegen", ("graph", "plan"), Codegen, _codegen, for_device=True),
+)
+BY_ROLE = {stage.role: stage for stage in STAGES}
+
+
+def stage(role: str) -> Stage:
+    """The stage that writes a role."""
+    return BY_ROLE[role]
