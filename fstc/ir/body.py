@@ -13,11 +13,10 @@ from difflib import get_close_matches
 from lark import Token
 
 from fstc.ir.attributes import INPUT_ATTRS, Attrs, attribute_span, checked, unquoted
-from fstc.ir.external import ExternalFiles
+from fstc.ir.constants import ConstantStore
 from fstc.ir.extents import Extents, Lost
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
 from fstc.ir.ops.opdef import Form, Infer, OpDef, OpError
-from fstc.ir.ops.source import split_data
 from fstc.ir.syntax import Attribute, File, Param, RegionText, Return, Statement, Text, spelled
 from fstc.ir.types import F32, TensorType
 from fstc.support.diagnostics import Diagnostic, FstcError, Label, Note
@@ -43,7 +42,7 @@ class BodyBuilder:
     """Builds the bodies of one file and collects what is wrong with them."""
 
     def __init__(
-        self, extents: Extents, lost: frozenset[str], ops: Mapping[str, OpDef], files: ExternalFiles | None
+        self, extents: Extents, lost: frozenset[str], ops: Mapping[str, OpDef], files: ConstantStore | None
     ) -> None:
         self.extents, self.ops, self.files = extents, ops, files
         self.lost = {spelled(name) for name in lost if name.startswith("%")}
@@ -144,9 +143,9 @@ class BodyBuilder:
         if unknown or not complete or len(self.errors) > before:
             return None
         infer = Infer(tuple(body.values[i].type for i in sound_inputs), attrs, sound_regions, tuple(declared))
-        self._check_types(body, op, s, infer, place)
+        self._check_types(body, op, s, infer, declared, place)
         if op.form is Form.CONSTANT and attrs.get("data") and self.files and len(self.errors) == before:
-            self._check_file(s, str(attrs["data"]), declared[0])
+            self._check_file(self.files, s, str(attrs["data"]), declared[0])
         return _Sound(op, sound_inputs, tuple(sorted(attrs.items())), sound_regions)
 
     def _check_counts(self, op: OpDef, s: Statement, place: Span) -> None:
@@ -160,8 +159,10 @@ class BodyBuilder:
             help = "write (%a: f32[], %b: f32[]) { ... return %c } before the colon" if op.regions else ""
             self._error("FST0207", f"{op.name} takes {wanted} region{_s(wanted)}, {len(s.regions)} given", place, help)
 
-    def _check_types(self, body: Body, op: OpDef, s: Statement, infer: Infer, place: Span) -> None:
-        """Let the table's rule infer the result types, and compare them with the declared ones."""
+    def _check_types(
+        self, body: Body, op: OpDef, s: Statement, infer: Infer, declared: list[TensorType], place: Span
+    ) -> None:
+        """Let the table's rule infer the result types; one that is declared otherwise becomes unknown."""
         try:
             inferred = op.infer(infer)
         except OpError as error:
@@ -172,10 +173,11 @@ class BodyBuilder:
             help = f"its types are {', '.join(map(str, inferred))}"
             self._error("FST0206", f"{op.name} has {wanted} result{_s(wanted)}, {len(s.types)} declared", place, help)
             return
-        for token, declared, right in zip(s.types, infer.declared, inferred, strict=True):
-            if declared != right:
-                message = f"the result is {right}, declared is {declared}"
+        for index, (token, right) in enumerate(zip(s.types, inferred, strict=True)):
+            if declared[index] != right:
+                message = f"the result is {right}, declared is {declared[index]}"
                 self._error("FST0210", message, self._span(token), help=f"write {right}")
+                declared[index] = UNKNOWN
 
     def _op_error(self, body: Body, op: OpDef, s: Statement, error: OpError, place: Span) -> Diagnostic:
         """The rule's refusal with its place; the notes show where the other operands get their types."""
@@ -192,12 +194,12 @@ class BodyBuilder:
         label = Label(self._span(culprit), str(self._value(body, culprit).type)) if culprit else Label(place)
         return Diagnostic("FST0209", message, label, notes, error.help)
 
-    def _check_file(self, s: Statement, data: str, type: TensorType) -> None:
-        assert self.files
+    def _check_file(self, files: ConstantStore, s: Statement, data: str, type: TensorType) -> None:
         given: Attribute = next(a for a in s.attrs if a.name == "data")
-        problem = self.files.check(*split_data(data), type)
-        if problem:
-            self._error(problem.code, problem.message, attribute_span(given, self.extents), help=problem.help)
+        try:
+            files.check(data, type, attribute_span(given, self.extents))
+        except FstcError as error:
+            self.errors += error.diagnostics
 
     def _check_results(self, body: Body, file: File, signature: list[TensorType]) -> None:
         found = file.result.values

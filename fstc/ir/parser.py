@@ -16,8 +16,8 @@ from pathlib import Path
 
 from fstc.ir.attributes import free
 from fstc.ir.body import BodyBuilder
+from fstc.ir.constants import ConstantStore
 from fstc.ir.extents import Extents
-from fstc.ir.external import ExternalFiles
 from fstc.ir.graph import Graph
 from fstc.ir.ops import ALIASES, OPS, OpDef
 from fstc.ir.reader import MAX_BYTES, decode_text, read_text
@@ -65,7 +65,7 @@ def _parse(source: Source, binds: Mapping[str, int], folder: Path | None, ops: M
         raise FstcError(*errors)
     extents = Extents(source, lost)
     errors += extents.bind(file.dims, binds)
-    builder = BodyBuilder(extents, lost, ops, ExternalFiles(folder) if folder else None)
+    builder = BodyBuilder(extents, lost, ops, ConstantStore(folder) if folder else None)
     graph = _graph(file, extents, builder, errors)
     errors += builder.errors
     if errors:

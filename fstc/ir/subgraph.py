@@ -7,29 +7,36 @@ places and spans, so the twelve equal layers of a model have one hash and share 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fstc.ir.graph import Attr, Graph, Node, Value
 
+ALIAS = "alias"  # the attribute of a donated input: which output may take its memory
 EXTERNAL = "data"  # the attribute that names a constant's place in a file; its bytes are no structure
 
 
-def extract(graph: Graph, node_ids: Iterable[int]) -> tuple[Graph, list[int]]:
+def extract(
+    graph: Graph, node_ids: Iterable[int], users: Sequence[Sequence[int]] | None = None
+) -> tuple[Graph, list[int]]:
     """The graph of some nodes, and for each of its values the id in ``graph``.
 
     Its inputs are the outside values in order of first use; its outputs the values that are used
-    outside or are outputs of ``graph``, in order of their ids. Names are kept.
+    outside or are outputs of ``graph``, in order of their ids. Names are kept; an input stays an alias
+    where its output is one of the part. Who cuts many parts passes ``graph.users()`` along.
     """
+    users = graph.users() if users is None else users
     nodes = [graph.nodes[i] for i in sorted(set(node_ids))]
     inside = {n.id for n in nodes}
     made = [o for n in nodes for o in n.outputs]
     inputs = list(dict.fromkeys(i for n in nodes for i in n.inputs if graph.values[i].node not in inside))
-    outward = {i for n in graph.nodes if n.id not in inside for i in n.inputs} | set(graph.outputs)
+    results = set(graph.outputs)
+    outputs = [v for v in made if v in results or any(u not in inside for u in users[v])]
     origin = inputs + made
     local = {g: i for i, g in enumerate(origin)}
     rank = {n.id: i for i, n in enumerate(nodes)}
-    values = tuple(_moved(graph.values[g], i, rank) for i, g in enumerate(origin))
+    alias = {k: outputs.index(v) for k, v in enumerate(graph.outputs) if v in local and v in outputs}
+    values = tuple(_moved(graph.values[g], i, rank, alias) for i, g in enumerate(origin))
     part = Graph(
         name=graph.name,
         values=values,
@@ -43,7 +50,7 @@ def extract(graph: Graph, node_ids: Iterable[int]) -> tuple[Graph, list[int]]:
             for i, n in enumerate(nodes)
         ),
         inputs=tuple(range(len(inputs))),
-        outputs=tuple(local[v] for v in made if v in outward),
+        outputs=tuple(local[v] for v in outputs),
     )
     return part, origin
 
@@ -61,11 +68,13 @@ def structural_hash(graph: Graph) -> str:
     return hashlib.sha256(structural_text(graph).encode()).hexdigest()
 
 
-def _moved(value: Value, id: int, rank: dict[int, int]) -> Value:
+def _moved(value: Value, id: int, rank: dict[int, int], alias: dict[int, int]) -> Value:
     """A value under its local id; one made outside becomes an input."""
     if value.node in rank:
         return replace(value, id=id, node=rank[value.node])
-    return replace(value, id=id, node=-1, index=0)
+    attrs = tuple((k, alias.get(v, -1) if k == ALIAS else v) for k, v in value.attrs)
+    attrs = tuple((k, v) for k, v in attrs if k != ALIAS or v >= 0)
+    return replace(value, id=id, node=-1, index=0, attrs=attrs)
 
 
 def _lines(graph: Graph) -> Iterable[str]:
@@ -82,7 +91,7 @@ def _lines(graph: Graph) -> Iterable[str]:
 
 def _input(value: Value) -> str:
     # Domain hints steer random test values only; an alias steers code.
-    attrs = tuple((k, v) for k, v in value.attrs if k == "alias")
+    attrs = tuple((k, v) for k, v in value.attrs if k == ALIAS)
     return f"{value.type}{_attrs(attrs)}"
 
 

@@ -216,5 +216,5 @@ def _unknown_field(body: msgspec.Raw, artefact: Artefact) -> str:
                     return f"{where}.{key}"
                 todo.append((f"{where}.{key}", value, known[key]))
         elif isinstance(found, list) and isinstance(known, (list, tuple)):
-            todo += [(f"{where}[{i}]", a, b) for i, (a, b) in enumerate(zip(found, known))]
+            todo += [(f"{where}[{i}]", a, b) for i, (a, b) in enumerate(zip(found, known, strict=False))]
     return ""

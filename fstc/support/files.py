@@ -21,7 +21,7 @@ def sha256(data: bytes) -> str:
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """The file's bytes; FST0001 when it cannot be read, FST0003 when it is larger than ``limit``."""
     try:
-        with open(path, "rb") as file:
+        with path.open("rb") as file:
             if limit is None:
                 return file.read()
             data = file.read(limit + 1)
@@ -38,11 +38,11 @@ def write_atomic(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{token_hex(6)}.tmp")
     try:
         try:
-            with open(temporary, "xb") as file:
+            with temporary.open("xb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
