@@ -229,6 +229,12 @@ FST0601 no usable CUDA device
     exit=DEVICE,
 )
 
+RUNTIME_INPUT = _table("""
+FST0603 the inputs do not fit
+    The .npz or .safetensors file holds one tensor per input of the function, by its name without
+    the %, with exactly its element type and shape.
+""")
+
 RUNTIME_FINDING = _table(
     """
 FST0602 results differ
@@ -258,6 +264,7 @@ _FAMILIES = (
     BUILD_FINDING,
     BUILD,
     RUNTIME_DEVICE,
+    RUNTIME_INPUT,
     RUNTIME_FINDING,
     BUGS,
     PLANNER,
