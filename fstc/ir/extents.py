@@ -56,7 +56,9 @@ class Extents:
             if name not in first and name not in self.lost:
                 known = f"declared are {', '.join(first)}" if first else "the file declares none"
                 message = f"--bind {name}: no such named extent"
-                errors.append(Diagnostic("FST0316", message, help=_suggest(name, first) or known, file=self.source.name))
+                errors.append(
+                    Diagnostic("FST0316", message, help=_suggest(name, first) or known, file=self.source.name)
+                )
         return errors
 
     def type(self, token: Token) -> TensorType:
@@ -82,7 +84,9 @@ class Extents:
         if isinstance(expr, Chain):
             total = self.evaluate(expr.first, base)
             for operator, operand in expr.rest:
-                total = self._bounded(self._apply(operator, total, self.evaluate(operand, base), expr, base), expr, base)
+                total = self._bounded(
+                    self._apply(operator, total, self.evaluate(operand, base), expr, base), expr, base
+                )
             return total
         found = {Floating: "a float", Text: "a string", ListOf: "a list"}[type(expr)]
         raise FstcError(self._error(expr, base, "FST0303", f"{found} where an integer is needed"))

@@ -125,7 +125,9 @@ def _explain(error: UnexpectedInput, source: Source, at: int) -> Diagnostic:
         found = str(error.token)
         if error.token.type == "$END":
             label = Label(Span(source, at, at + 1), "the file ends here")
-            return Diagnostic("FST0102", "the file ends too early", label, help=_expected(error.accepts or error.expected))
+            return Diagnostic(
+                "FST0102", "the file ends too early", label, help=_expected(error.accepts or error.expected)
+            )
         length = len(found) if at == error.pos_in_stream else 1
         expected = _expected(error.accepts or error.expected)
     else:
