@@ -85,18 +85,21 @@ def test_op_names_stay_in_the_table(path: Path) -> None:
         return
     from fstc.ir.ops import OPS
 
-    # Names that are also other words: monoids, modes and C operators are compared elsewhere under these.
     for node in ast.walk(tree(path)):
         if not isinstance(node, ast.Compare):
             continue
         sides = [node.left, *node.comparators]
         about_op = any(isinstance(s, ast.Attribute) and s.attr == "name" and _names_op(s.value) for s in sides)
-        words = [c.value for s in sides for c in ast.walk(s) if isinstance(c, ast.Constant) and isinstance(c.value, str)]
+        words = [
+            c.value for s in sides for c in ast.walk(s) if isinstance(c, ast.Constant) and isinstance(c.value, str)
+        ]
         assert not (about_op and any(w in OPS for w in words)), f"line {node.lineno}: compares an op's name"
 
 
 def _names_op(value: ast.expr) -> bool:
-    return (isinstance(value, ast.Attribute) and value.attr == "op") or (isinstance(value, ast.Name) and value.id == "op")
+    return (isinstance(value, ast.Attribute) and value.attr == "op") or (
+        isinstance(value, ast.Name) and value.id == "op"
+    )
 
 
 @by_module

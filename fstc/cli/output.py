@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from fstc.support.diagnostics import Diagnostic
 
 
-
 def console(stderr: bool = False) -> Console:
     """The console factory; rich itself honours NO_COLOR and the terminal's width."""
     from rich.console import Console

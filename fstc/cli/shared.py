@@ -37,7 +37,9 @@ format_option = option(
     "--format", "format", type=click.Choice(FORMATS), default="auto",
     help="auto: tables on a terminal, plain text in a pipe.",
 )  # fmt: skip
-device_option = option("--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`.")
+device_option = option(
+    "--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`."
+)
 jobs_option = option("-j", "--jobs", type=click.IntRange(min=1), help="Compile this many kernels at a time.")
 dump_option = option(
     "--dump", type=click.Path(file_okay=False), metavar="DIR", help="Write what every stage made, numbered, into DIR."

@@ -72,7 +72,7 @@ def _stem(name: str) -> str:
 def _load(work: Work, path: Path, data: bytes) -> None:
     """An artefact and, first, what it was made from."""
     envelope = decode_envelope(data, str(path))
-    made = next((s for s in STAGES if s.writes.KIND == envelope.kind), None)
+    made = next((s for s in STAGES if envelope.kind == s.writes.KIND), None)
     if made is None:
         kinds = ", ".join(s.writes.KIND for s in STAGES)
         message = f"{path} is a file of kind {envelope.kind!r}; fstc starts from a .fir, a package, or one of: {kinds}"

@@ -13,8 +13,10 @@ from typing import Any
 
 from fstc.build.cache import Cache
 from fstc.build.host import HostKernel, HostLibrary, compile_host, find_compiler
+from fstc.build.host_fault import HostFault
 from fstc.codegen.artefact import Codegen
 from fstc.driver.work import Work
+from fstc.runtime.run import LaunchFault
 
 ORDERS = ("forward", "reverse", "warp-forward", "warp-reverse")
 TARGETS = ("host", "reference", "cuda")
@@ -29,7 +31,11 @@ class HostLauncher:
     order: str = "forward"
 
     def launch(self, kernel: int, buffers: Sequence[Any]) -> None:
-        self.library.launch(self.codegen.kernels[kernel].symbol, list(buffers), order=self.order)
+        code = self.codegen.kernels[kernel]
+        try:
+            self.library.launch(code.symbol, buffers, order=self.order)
+        except HostFault as error:
+            raise LaunchFault(code.name, error.kind, str(error)) from None
 
 
 def host_library(

@@ -55,7 +55,7 @@ class Work:
     folder: Path  # constants files are looked up here
     settings: Settings
     observer: Observer = lambda event: None
-    source: Input = Input(role="source", sha256="")  # the .fir that the graph came from
+    source: Input = field(default_factory=lambda: Input(role="source", sha256=""))  # the .fir that the graph came from
     values: dict[str, Any] = field(default_factory=dict)
     files: dict[str, Mapping[str, str]] = field(default_factory=dict)  # texts beside an artefact, by role
     loaded: dict[str, Loaded] = field(default_factory=dict)

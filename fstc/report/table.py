@@ -29,7 +29,8 @@ class Table:
     def right_aligned(self) -> tuple[bool, ...]:
         """Per column: does it hold numbers?"""
         return tuple(
-            any(_is_number(row[i]) for row in self.rows) and all(row[i] is None or _is_number(row[i]) for row in self.rows)
+            any(_is_number(row[i]) for row in self.rows)
+            and all(row[i] is None or _is_number(row[i]) for row in self.rows)
             for i in range(len(self.columns))
         )
 

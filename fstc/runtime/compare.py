@@ -17,12 +17,14 @@ Array = Any  # numpy.ndarray; numpy is imported where it is used
 
 # Distance from 1 to the next value.
 EPS = {"f64": 2.0**-52, "f32": 2.0**-23, "f16": 2.0**-10, "bf16": 2.0**-7, "f8e4m3fn": 2.0**-3, "f8e5m2": 2.0**-2}
-SMALLEST = {"f64": 5e-324, "f32": 2.0**-149, "f16": 2.0**-24, "bf16": 2.0**-133, "f8e4m3fn": 2.0**-9, "f8e5m2": 2.0**-16}
+SMALLEST = {
+    "f64": 5e-324, "f32": 2.0**-149, "f16": 2.0**-24, "bf16": 2.0**-133, "f8e4m3fn": 2.0**-9, "f8e5m2": 2.0**-16,
+}  # fmt: skip
 OFF = 1e30  # an error beyond any bound; artefacts hold finite numbers
 ULP_WIDTH = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
 
-def tolerance(dtype: DType, reduction: int = 1, depth: int = 1, coarsest: float = 0.0) -> Tolerance:
+def tolerance(dtype: DType, reduction: float = 1.0, depth: int = 1, coarsest: float = 0.0) -> Tolerance:
     """What rounding may explain for a result of ``dtype``.
 
     ``depth`` roundings on the longest way from an input, sums of ``reduction`` terms accumulated in f32 (f64

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any, Protocol
 
-from fstc.codegen.artefact import Codegen, KernelCode, Step
+from fstc.codegen.artefact import Codegen, Step
 from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph
 from fstc.ir.reference import run_node
@@ -26,11 +26,19 @@ POISON = 0xFF
 ALIGNMENT = 256  # bytes, as cudaMalloc aligns
 
 
+class LaunchFault(Exception):
+    """A kernel did what no kernel may: a deadlock, a race, an access out of bounds. A bug of ours, and a finding."""
+
+    def __init__(self, kernel: str, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kernel, self.kind = kernel, kind
+
+
 class Launcher(Protocol):
     """Runs kernels of one package."""
 
     def launch(self, kernel: int, buffers: Sequence[Array]) -> None:
-        """Run ``codegen.kernels[kernel]`` on one buffer a parameter, in parameter order."""
+        """Run ``codegen.kernels[kernel]`` on one buffer a parameter, in parameter order; raises LaunchFault."""
 
 
 def execute(
@@ -48,7 +56,9 @@ def execute(
             if value not in values:
                 values[value] = constant(graph, value, constants)
         if step.kernel >= 0:
-            _launch(graph, codegen, step, launcher, values)
+            made = buffers(graph, codegen, step, values)
+            if not skipped(codegen, step, values):
+                launcher.launch(step.kernel, made)
         else:
             node = graph.nodes[step.node]
             results = run_node(graph, node, tuple(values[i] for i in node.inputs), constants)
@@ -101,19 +111,13 @@ def aligned(array: Array) -> Array:
     return copy
 
 
-def _launch(graph: Graph, codegen: Codegen, step: Step, launcher: Launcher, values: dict[int, Array]) -> None:
-    kernel = codegen.kernels[step.kernel]
-    buffers = _buffers(graph, codegen, kernel, step, values)
-    if kernel.grid > 0 and any(values[w].size for w in step.writes):
-        launcher.launch(step.kernel, buffers)
+def buffers(graph: Graph, codegen: Codegen, step: Step, values: dict[int, Array]) -> list[Array]:
+    """One buffer a parameter; what the kernel writes is new, poisoned, and entered into ``values``.
 
-
-def _buffers(
-    graph: Graph, codegen: Codegen, kernel: KernelCode, step: Step, values: dict[int, Array]
-) -> list[Array]:
-    """One buffer a parameter. An update works on a copy, so that the value it replaces stays to be looked at."""
-    reads, writes, buffers = iter(step.reads), iter(step.writes), []
-    for param in kernel.params:
+    An update works on a copy, so that the value it replaces stays to be looked at.
+    """
+    reads, writes, found = iter(step.reads), iter(step.writes), []
+    for param in codegen.kernels[step.kernel].params:
         if param.mode == "read":
             buffer = aligned(values[next(reads)])
         elif param.mode == "write":
@@ -124,5 +128,10 @@ def _buffers(
             buffer = poisoned(value_type(graph, codegen, replaced))
             buffer[...] = values[replaced]
             values[written] = buffer
-        buffers.append(buffer)
-    return buffers
+        found.append(buffer)
+    return found
+
+
+def skipped(codegen: Codegen, step: Step, values: Mapping[int, Array]) -> bool:
+    """Is there nothing to compute? Results without elements need no launch."""
+    return codegen.kernels[step.kernel].grid == 0 or not any(values[w].size for w in step.writes)

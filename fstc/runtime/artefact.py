@@ -1,0 +1,95 @@
+"""What verify writes: every tensor against the oracle, the checker's faults, counted traffic beside the plan's.
+
+Example: ``verification.ok`` is the verdict; ``verification.tensors[0]`` the worst tensor.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+from fstc.support.artefact import Artefact
+
+
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
+    """An element passes when its error is at most ``rtol * |want| + scaled * max |want| + atol``."""
+
+    rtol: float = 0.0
+    scaled: float = 0.0  # of the tensor's largest magnitude: what cancellation may leave
+    atol: float = 0.0
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One tensor against the oracle. ``worst`` is the element that is furthest over its bound."""
+
+    name: str
+    type: str
+    ok: bool
+    max_abs: float = 0.0
+    max_rel: float = 0.0
+    max_ulp: float = 0.0
+    wrong: int = 0  # elements outside the tolerance
+    worst: tuple[int, ...] = ()
+    got: str = ""
+    want: str = ""
+    nonfinite: int = 0  # elements where NaN or Inf disagree
+    excess: float = 0.0  # largest error over its bound; above 1 fails
+    tolerance: Tolerance = Tolerance()
+
+
+class TensorCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """``local``: the oracle started from the values that the kernel itself read, so errors do not accumulate."""
+
+    comparison: Comparison
+    seed: int
+    local: bool
+    kernel: str  # that wrote it; "" for a library call or an input
+
+
+class OrderCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """A kernel whose result depends on the order in which threads ran."""
+
+    kernel: str
+    order: str
+    value: str
+    seed: int
+    differing: int  # elements whose bits differ from the first order's
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """What the checker saw: a race, an access out of bounds, an uninitialised read, a misalignment."""
+
+    kernel: str
+    kind: str
+    message: str
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of one launch as the checker counted and as the plan predicted them."""
+
+    kernel: str
+    bytes: int
+    predicted_bytes: int
+    l2_bytes: int
+    predicted_l2_bytes: int
+    bytes_min: int
+    ok: bool
+
+
+class Verification(Artefact, frozen=True, kw_only=True):
+    KIND: ClassVar[str] = "verification"
+    VERSION: ClassVar[str] = "1.0"
+
+    target: str
+    runs: tuple[str, ...]  # thread orders, "checker", or "cuda"
+    seeds: tuple[int, ...]
+    tensors: tuple[TensorCheck, ...]  # failing ones first, then by how close they came
+    orders: tuple[OrderCheck, ...]
+    faults: tuple[Fault, ...]
+    traffic: tuple[Traffic, ...]
+
+    @property
+    def ok(self) -> bool:
+        results = all(t.comparison.ok for t in self.tensors)
+        return results and not self.orders and not self.faults and all(t.ok for t in self.traffic)

@@ -1,0 +1,225 @@
+"""Verify: run a model's kernels on fresh random inputs and judge every result by the oracle.
+
+Example: ``verify(graph, plan, codegen, {"forward": launcher}, VerifyOptions(seeds=(0, 1))).ok``.
+
+Two comparisons. *Local*: the oracle computes what one kernel computes from the very values that the kernel read, so
+nothing accumulates, and the tolerance is that of the kernel's own roundings. *End to end*: the oracle starts from
+the model's inputs; its tolerance has to allow for all roundings before. A wrong kernel shows in the first, a wrong
+edge between kernels in the second. Thread orders after the first replay each kernel on the first order's values and
+must give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from fstc.codegen.artefact import Codegen, Step
+from fstc.ir.constants import ConstantStore
+from fstc.ir.graph import Graph
+from fstc.ir.reference import evaluate
+from fstc.ir.subgraph import extract
+from fstc.plan.artefact import Plan
+from fstc.runtime.artefact import Comparison, Fault, OrderCheck, TensorCheck, Traffic, Verification
+from fstc.runtime.bounds import Roughness, roughness
+from fstc.runtime.compare import compare, tolerance
+from fstc.runtime.inputs import make_inputs
+from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, buffers, execute, skipped
+
+TENSORS = ("outputs", "kernel-edges", "all")
+TRAFFIC_TOLERANCE = 0.01
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the checker saw of one launch."""
+
+    bytes: int
+    l2_bytes: int
+    fault: LaunchFault | None = None
+
+
+class Checker(Protocol):
+    """Runs one kernel with every access looked at."""
+
+    def check(self, step: Step, buffers: Sequence[Array]) -> Counted:
+        """Run a step's kernel once; a fault is returned, not raised."""
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """``tensors``: outputs; kernel-edges, which adds every value that a kernel writes; all, library calls too."""
+
+    seeds: tuple[int, ...] = (0,)
+    tensors: str = "outputs"
+    specials: bool = False  # NaN, Inf, -0.0 and subnormals among the inputs
+
+
+@dataclass
+class _Findings:
+    tensors: list[TensorCheck] = field(default_factory=list)
+    orders: list[OrderCheck] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    traffic: list[Traffic] = field(default_factory=list)
+
+
+def verify(
+    graph: Graph,
+    plan: Plan,
+    codegen: Codegen,
+    launchers: Mapping[str, Launcher],
+    options: VerifyOptions,
+    *,
+    target: str = "host",
+    constants: ConstantStore | None = None,
+    checker: Checker | None = None,
+) -> Verification:
+    """Everything that was found; ``launchers`` by the name of their thread order, the first one leads."""
+    run = _Run(graph, plan, codegen, options, constants)
+    for seed in options.seeds:
+        run.one(seed, launchers, checker if seed == options.seeds[0] else None)
+    found = run.found
+    return Verification(
+        target=target,
+        runs=(*launchers, *(["checker"] if checker else [])),
+        seeds=options.seeds,
+        tensors=tuple(sorted(found.tensors, key=lambda t: (t.comparison.ok, -t.comparison.excess))),
+        orders=tuple(found.orders),
+        faults=tuple(found.faults),
+        traffic=tuple(found.traffic),
+    )
+
+
+class _Run:
+    """One verification; holds what seeds have in common."""
+
+    def __init__(
+        self, graph: Graph, plan: Plan, codegen: Codegen, options: VerifyOptions, constants: ConstantStore | None
+    ) -> None:
+        self.graph, self.plan, self.codegen = graph, plan, codegen
+        self.options, self.constants = options, constants
+        self.rough = roughness(graph)
+        self.found = _Findings()
+
+    def one(self, seed: int, launchers: Mapping[str, Launcher], checker: Checker | None) -> None:
+        (name, first), *others = launchers.items()
+        feeds = make_inputs(self.graph, seed, self.options.specials)
+        earlier = set(feeds)
+
+        def judge(number: int, step: Step, values: Mapping[int, Array]) -> None:
+            if step.kernel >= 0 and self.options.tensors != "outputs":
+                self._local(seed, step, values, earlier)
+            earlier.update(step.writes)
+
+        try:
+            values = execute(self.graph, self.codegen, first, feeds, self.constants, judge)
+        except LaunchFault as fault:
+            self._fault(fault, name)
+            return
+        self._end_to_end(seed, feeds, values)
+        for step in self.codegen.steps:
+            if step.kernel < 0 or skipped(self.codegen, step, values):
+                continue
+            for order, launcher in others:
+                self._replay(seed, step, values, order, launcher)
+            if checker:
+                self._check(step, values, checker)
+
+    def _local(self, seed: int, step: Step, values: Mapping[int, Array], earlier: set[int]) -> None:
+        """The oracle computes what this kernel computes, from what it read."""
+        written = [v for v in step.writes if v < len(self.graph.values)]
+        nodes = self._between(written, earlier)
+        if not nodes:
+            return
+        part, origin = extract(self.graph, nodes)
+        place = {v: i for i, v in enumerate(origin)}
+        wanted = [v for v in written if v in place]
+        feeds = {i: values[origin[i]] for i in part.inputs}
+        want = evaluate(part, feeds, self.constants, [place[v] for v in wanted], wide=True)
+        rough = roughness(part)
+        for v in wanted:
+            found = self._compare(v, values[v], want[place[v]], rough[place[v]])
+            self._note(found, seed, local=True, step=step)
+
+    def _between(self, written: Sequence[int], known: set[int]) -> set[int]:
+        """The nodes that lead from known values to written ones."""
+        nodes: set[int] = set()
+        todo = list(written)
+        while todo:
+            producer = self.graph.values[todo.pop()].node
+            if producer >= 0 and producer not in nodes:
+                nodes.add(producer)
+                todo += [i for i in self.graph.nodes[producer].inputs if i not in known]
+        return nodes
+
+    def _end_to_end(self, seed: int, feeds: Feeds, values: Mapping[int, Array]) -> None:
+        writer = {v: s for s in self.codegen.steps for v in s.writes if v < len(self.graph.values)}
+        wanted = dict.fromkeys(self.graph.outputs)
+        if self.options.tensors != "outputs":
+            wanted |= dict.fromkeys(v for v, s in writer.items() if s.kernel >= 0 or self.options.tensors == "all")
+        want = evaluate(self.graph, feeds, self.constants, list(wanted), wide=True)
+        for v in wanted:
+            self._note(self._compare(v, values[v], want[v], self.rough[v]), seed, local=False, step=writer.get(v))
+
+    def _compare(self, value: int, got: Array, want: Array, rough: Roughness) -> Comparison:
+        dtype = self.graph.type(value).dtype
+        allowed = tolerance(dtype, rough.reduction, rough.depth, rough.coarsest)
+        return compare(f"%{self.graph.values[value].name}", got, want, allowed, dtype)
+
+    def _note(self, comparison: Comparison, seed: int, local: bool, step: Step | None) -> None:
+        kernel = self.codegen.kernels[step.kernel].name if step and step.kernel >= 0 else ""
+        self.found.tensors.append(TensorCheck(comparison=comparison, seed=seed, local=local, kernel=kernel))
+
+    def _replay(self, seed: int, step: Step, values: Mapping[int, Array], order: str, launcher: Launcher) -> None:
+        """The kernel alone, on the first order's values: other bits mean that threads race."""
+        again = dict(values)
+        try:
+            launcher.launch(step.kernel, buffers(self.graph, self.codegen, step, again))
+        except LaunchFault as fault:
+            self._fault(fault, order)
+            return
+        for v in step.writes:
+            differing = _different(values[v], again[v])
+            if differing:
+                kernel = self.codegen.kernels[step.kernel].name
+                name = self.graph.values[v].name if v < len(self.graph.values) else f"scratch {v}"
+                entry = OrderCheck(kernel=kernel, order=order, value=f"%{name}", seed=seed, differing=differing)
+                self.found.orders.append(entry)
+
+    def _check(self, step: Step, values: Mapping[int, Array], checker: Checker) -> None:
+        counted = checker.check(step, buffers(self.graph, self.codegen, step, dict(values)))
+        if counted.fault:
+            self._fault(counted.fault, "checker")
+            return
+        number = self.codegen.steps.index(step)
+        planned = self.plan.steps[number]
+        predicted = self.plan.regions[planned.region].kernels[planned.kernel]
+        near = _near(counted.bytes, predicted.bytes) and _near(counted.l2_bytes, predicted.l2_bytes)
+        self.found.traffic.append(
+            Traffic(
+                kernel=self.codegen.kernels[step.kernel].name,
+                bytes=counted.bytes,
+                predicted_bytes=predicted.bytes,
+                l2_bytes=counted.l2_bytes,
+                predicted_l2_bytes=predicted.l2_bytes,
+                bytes_min=predicted.bytes_min,
+                ok=near,
+            )
+        )
+
+    def _fault(self, fault: LaunchFault, order: str) -> None:
+        self.found.faults.append(Fault(kernel=fault.kernel, kind=fault.kind, message=f"{order}: {fault}"))
+
+
+def _near(counted: int, predicted: int) -> bool:
+    return abs(counted - predicted) <= TRAFFIC_TOLERANCE * max(counted, predicted)
+
+
+def _different(one: Any, other: Any) -> int:
+    """Elements whose bits differ."""
+    import numpy as np
+
+    size = one.dtype.itemsize
+    rows = [np.ascontiguousarray(a).reshape(-1).view(np.uint8).reshape(-1, size) for a in (one, other)]
+    return int(np.count_nonzero((rows[0] != rows[1]).any(axis=1)))
