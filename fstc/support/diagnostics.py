@@ -13,7 +13,7 @@ and streams belong to the command line.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,7 +82,7 @@ def render_github(diagnostics: Iterable[Diagnostic]) -> str:
     return "".join(_github(d) + "\n" for d in diagnostics)
 
 
-RENDERERS = {"text": render_text, "json": render_json, "github": render_github}
+RENDERERS: dict[str, Callable[[Iterable[Diagnostic]], str]] = {"text": render_text, "json": render_json, "github": render_github}
 
 
 def as_dict(d: Diagnostic) -> dict[str, Any]:
