@@ -34,7 +34,9 @@ def pip_wheel(folder: Path) -> Path:
     """Download the newest pip wheel from the package index; pip runs from inside its own wheel."""
     index = os.environ.get("PIP_INDEX_URL", "https://pypi.org/simple").rstrip("/") + "/pip/"
     with urllib.request.urlopen(index, timeout=60) as page:
-        links = re.findall(r'href="([^"]+/(pip-(\d+)\.(\d+)(?:\.(\d+))?-py3-none-any\.whl)[^"]*)"', page.read().decode())
+        links = re.findall(
+            r'href="([^"]+/(pip-(\d+)\.(\d+)(?:\.(\d+))?-py3-none-any\.whl)[^"]*)"', page.read().decode()
+        )
     newest = max(links, key=lambda link: tuple(int(part or 0) for part in link[2:5]))
     target = folder / newest[1]
     with urllib.request.urlopen(urljoin(index, unescape(newest[0])), timeout=120) as data:
@@ -75,7 +77,9 @@ def main() -> int:
         if way() and works(python):
             return 0
     shutil.rmtree(folder, ignore_errors=True)
-    print("no virtual environment could be made: apt install python3-venv (or: pip install virtualenv)", file=sys.stderr)
+    print(
+        "no virtual environment could be made: apt install python3-venv (or: pip install virtualenv)", file=sys.stderr
+    )
     return 1
 
 
