@@ -6,11 +6,16 @@ those of the region's own graph (printed in ``RegionPlan.text``); ``Step`` speak
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import gcd
 from typing import ClassVar
 
 import msgspec
 
+from fstc.support.affine import Index
 from fstc.support.artefact import Artefact
+
+REQUEST = 16  # widest access of a thread, bytes
 
 
 class Struct(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +51,23 @@ class AxisPlace(Struct):
     @property
     def per_block(self) -> int:
         return self.covered // self.grid
+
+
+def vector_width(offset: Index, size: int, places: Mapping[str, AxisPlace]) -> tuple[str, int]:
+    """(axis, elements) of the widest aligned access: the axis has stride 1 and all else is a multiple of the width."""
+    for term, c in offset.terms:
+        place = places.get(term.key)
+        if place is None or c != 1 or term.arg is not None or place.vector == 1:
+            continue
+        wide = min(place.vector, REQUEST // size) or 1
+        for other, k in offset.terms:
+            if other.key == term.key:
+                continue
+            if other.arg is not None and term.key in other.arg.variables:
+                wide = 1
+            wide = gcd(wide, k)
+        return term.key, gcd(wide, offset.const) if offset.const else wide
+    return "", 1
 
 
 class Nest(Struct):

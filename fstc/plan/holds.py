@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fstc.ir.axes import coordinates
 from fstc.ir.ops.opdef import Kind
-from fstc.plan.pattern import Key, Pattern, key_of
+from fstc.ir.pattern import Key, Pattern, key_of
 from fstc.support.affine import var
 
 

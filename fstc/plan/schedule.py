@@ -12,7 +12,7 @@ from fstc.ir.graph import Node
 from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.plan.holds import Held
-from fstc.plan.pattern import Pattern, operands
+from fstc.ir.pattern import Pattern, operands
 
 UNROLL = 64  # elements of a thread's nest up to which every loop is unrolled
 REGISTER_ARRAY = 96  # elements of one register array at most
@@ -120,7 +120,7 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
             loops = [a for a in root.axes if places[a].per_thread > 1]
             keyed.append((tuple(sorted(loops, key=lambda a: order[a])), root))
         for loops, root in sorted(keyed, key=lambda item: -len(item[0])):
-            home = next((m for m in made if m[0][: len(loops)] == loops), None)
+            home = next((m for m in made if _shares(m[0], loops, places)), None)
             if home is None:
                 home = (loops, [], [])
                 made.append(home)
@@ -142,6 +142,11 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
                 )
             )
     return tuple(out)
+
+
+def _shares(nest: tuple[str, ...], loops: tuple[str, ...], places: dict[str, AxisPlace]) -> bool:
+    """A root with fewer loops sits at an outer level; its vector loops would be inside, so it must have none."""
+    return nest == loops or (nest[: len(loops)] == loops and all(places[a].vector == 1 for a in loops))
 
 
 def _shared_size(hold: Hold, held: Held, warps: int) -> int:

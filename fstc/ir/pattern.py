@@ -14,6 +14,7 @@ from functools import cached_property
 from fstc.ir.axes import Axes, coordinates, find_axes, reduced_dims
 from fstc.ir.graph import Graph, Node
 from fstc.ir.indexing import CHOOSES, At, reads
+from fstc.ir.ops.monoid import body_monoid
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.support.affine import ZERO, Index, ranged, var
 
@@ -160,9 +161,10 @@ class _Walker:
             if node.op.form in (Form.REDUCE, Form.SCAN) and graph.type(node.outputs[0]).elements and (
                 graph.type(node.inputs[0]).elements
             ):
-                reduced_values[node.id] = tuple(
-                    self.instance(v, p.axes.index[node.inputs[0]]) for v in operands(graph, node)
-                )
+                at = scan_index(graph, node, p.axes.index[node.inputs[0]])
+                reduced_values[node.id] = tuple(self.instance(v, at) for v in operands(graph, node))
+                if in_order(node):
+                    p.in_thread.update(ordered_axes(p, node))
                 self._depth(node, reduced_values[node.id])
         for node_id, keys in reduced_values.items():
             node = graph.nodes[node_id]
@@ -288,6 +290,11 @@ class _Walker:
     def _judge(self, value: int, at: At) -> None:
         """A reduction's result is at hand where it was computed, or at a fixed digit held in the thread."""
         native = self.p.native(value)
+        if self.graph.nodes[self.graph.values[value].node].op.form is Form.SCAN:
+            self.p.refusal = self.p.refusal or Refusal(
+                "FSN011", value, f"%{self.graph.values[value].name} is a running sum, stored as it is made"
+            )
+            return
         if at == native:
             return
         found = coordinates(native, self.graph.type(value).shape, at)
@@ -306,6 +313,26 @@ class _Walker:
                 self.p.refusal = self.p.refusal or Refusal(
                     "FSN010", value, f"%{name} is reduced in this kernel and read elsewhere along {axis}"
                 )
+
+
+def in_order(node: Node) -> bool:
+    """Running sums and bodies that are no known combiner go through one thread, in index order."""
+    return node.op.form is Form.SCAN or (node.op.monoid is None and body_monoid(node.regions[0]) is None)
+
+
+def ordered_axes(pattern: Pattern, node: Node) -> tuple[str, ...]:
+    if node.op.form is Form.SCAN:
+        return tuple(_ordered_variables(pattern.axes.index[node.inputs[0]][node.attr("axis")]))
+    return pattern.reduced(node)
+
+
+def scan_index(graph: Graph, node: Node, at: At) -> At:
+    """Where a scan reads and stores at its step: from the end when it is reversed."""
+    if node.op.form is not Form.SCAN or not node.attr("reverse"):
+        return at
+    axis = node.attr("axis")
+    extent = graph.type(node.inputs[0]).shape[axis]
+    return (*at[:axis], at[axis] * -1 + (extent - 1), *at[axis + 1 :])
 
 
 def operands(graph: Graph, node: Node) -> tuple[int, ...]:

@@ -1,0 +1,101 @@
+"""State of lowering one part: the pattern, the placement, scopes, and names handed out.
+
+Example: ``ctx.declare("float", "a + b", scope, origin)`` adds ``const float v7 = a + b;`` and returns ``"v7"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fstc.codegen.digits import slot, tops
+from fstc.codegen.program import Block, Line, Scope
+from fstc.ir.graph import Node
+from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
+from fstc.ir.pattern import Pattern
+
+
+@dataclass
+class Level:
+    """One level of the current nest: a scope, and the axes whose index is known from here on."""
+
+    scope: Scope
+    bound: set[str]
+
+
+@dataclass
+class Context:
+    pattern: Pattern
+    places: dict[str, AxisPlace]
+    nests: tuple[Nest, ...]
+    holds: dict[int, Hold]
+    exchanges: dict[int, Exchange]
+    prefix: str  # of everything declared at the part's top, so that packed parts do not clash
+    params: Mapping[int, str]  # input and output values -> pointer names
+    warps: int  # of the launch
+    wide: bool  # 64-bit indices
+    bases: dict[str, str] = field(default_factory=dict)  # axis -> C variable at the part's top
+    levels: list[Level] = field(default_factory=list)
+    branches: list[Scope] = field(default_factory=list)
+    loops: dict[str, tuple[str, str]] = field(default_factory=dict)  # axis -> (serial step, vector element) here
+    defined: set[int] = field(default_factory=set)  # holds that have been written
+    top: list[Line | Block] = field(default_factory=list)
+    serial: dict[str, int] = field(default_factory=dict)  # name families -> numbers used
+
+    @property
+    def index_type(self) -> str:
+        return "long long" if self.wide else "int"
+
+    @property
+    def tops(self) -> dict[str, int]:
+        found = tops(self.places.values())
+        used = found["warp"]
+        found["warp"] = used if used == self.warps else 2 * used
+        return found
+
+    def fresh(self, family: str) -> str:
+        number = self.serial.get(family, 0)
+        self.serial[family] = number + 1
+        return f"{family}{number}"
+
+    def declare(self, ctype: str, text: str, scope: Scope, origin: str = "") -> str:
+        name = self.fresh("v")
+        scope.before.append(Line(f"const {ctype} {name} = {text};", origin))
+        return name
+
+    def origin(self, node: Node) -> str:
+        value = self.pattern.graph.values[node.outputs[0]]
+        return f"%{value.name} = {node.op.name}"
+
+    def level_of(self, axes: frozenset[str] | set[str]) -> int:
+        """The outermost level at which all these axes are known."""
+        missing = {a for a in axes if a in self.places}
+        for depth, level in enumerate(self.levels):
+            missing -= level.bound
+            if not missing:
+                return depth
+        return len(self.levels) - 1
+
+    def names(self, depth: int) -> dict[str, str]:
+        found = dict(self.bases)
+        for level in self.levels[: depth + 1]:
+            found.update(level.scope.names)
+        for branch in self.branches:
+            found.update(branch.names)
+        return found
+
+    def slot(self, axes: tuple[str, ...], fixed: Mapping[str, int] | None = None) -> str:
+        """Position in an array over ``axes`` at the current loops; ``fixed`` axes sit at a constant index."""
+        where = dict(self.loops)
+        for axis in axes:
+            place = self.places[axis]
+            if fixed and axis in fixed:
+                step = place.vector * place.lanes * place.warps
+                where[axis] = (str(fixed[axis] // step % place.serial), str(fixed[axis] % place.vector))
+        return slot(axes, self.places, where)
+
+    def count(self, axes: tuple[str, ...]) -> int:
+        total = 1
+        for axis in axes:
+            total *= self.places[axis].per_thread
+        return total

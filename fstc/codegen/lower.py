@@ -1,0 +1,278 @@
+"""Lower one placed part to a kernel program: nests of loops, collectives between them, stores.
+
+Example: a LayerNorm lowers to: array declarations; nest 0 (load, hold, partial sums); shuffles and an exchange; nest 1
+(squared deviations); the same; nest 2 (normalise and store). Decisions were taken by ``plan``; nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fstc.codegen.collectives import Collectives
+from fstc.codegen.context import Context, Level
+from fstc.codegen.digits import base_text, step
+from fstc.codegen.program import Block, Line, Scope
+from fstc.codegen.values import Values
+from fstc.ir.graph import Node
+from fstc.ir.ops.opdef import Form
+from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
+from fstc.ir.pattern import Pattern, operands, scan_index
+from fstc.support.affine import linearize
+
+
+def lower_part(
+    pattern: Pattern,
+    placement: tuple[AxisPlace, ...],
+    nests: tuple[Nest, ...],
+    holds: tuple[Hold, ...],
+    exchanges: tuple[Exchange, ...],
+    *,
+    params: Mapping[int, str],
+    warps: int,
+    prefix: str,
+    wide: bool,
+) -> list[Line | Block]:
+    """The body of one part. Ids are those of ``pattern.graph``; ``block`` and ``arena`` are declared by the caller."""
+    ctx = Context(
+        pattern=pattern,
+        places={p.axis: p for p in placement},
+        nests=nests,
+        holds={h.value: h for h in holds},
+        exchanges={e.node: e for e in exchanges},
+        prefix=prefix,
+        params=params,
+        warps=warps,
+        wide=wide,
+    )
+    return _Lowering(ctx).run()
+
+
+class _Lowering:
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        self.pattern = ctx.pattern
+        self.graph = ctx.pattern.graph
+        self.results: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self.values = Values(ctx, self.results)
+        self.collectives = Collectives(ctx, self.values)
+
+    def run(self) -> list[Line | Block]:
+        self._bases()
+        self._arrays()
+        for phase in range(self.pattern.phases()):
+            finished: list[Node] = []
+            for nest in self.ctx.nests:
+                if nest.phase == phase:
+                    self._nest(nest)
+                    finished += [self.graph.nodes[n] for n in nest.reduces]
+            reductions = [n for n in finished if n.op.form is Form.REDUCE]
+            self.collectives.finish(reductions)
+            for node in reductions:
+                for k, value in enumerate(node.outputs):
+                    self.results[value] = (self.array(node, k), self.kept(node))
+        return self.ctx.top
+
+    # -- declarations -----------------------------------------------------------------------------------------
+
+    def _bases(self) -> None:
+        tops = self.ctx.tops
+        for axis, place in self.ctx.places.items():
+            name = f"{axis}{self.ctx.prefix}"
+            text = base_text(place, tops)
+            self.ctx.bases[axis] = name
+            self.ctx.top.append(Line(f"const {self.ctx.index_type} {name} = {text};", f"axis {axis}, extent {place.extent}"))
+
+    def kept(self, node: Node) -> tuple[str, ...]:
+        gone = self.pattern.reduced(node)
+        return tuple(a for a in self.pattern.axes.members[node.inputs[0]] if a not in gone)
+
+    def array(self, node: Node, component: int) -> str:
+        return f"r{self.ctx.prefix}{node.outputs[component]}"
+
+    def _arrays(self) -> None:
+        for node in self.pattern.reductions:
+            scan = node.op.form is Form.SCAN
+            axes = self._scan_kept(node) if scan else self.kept(node)
+            count = self.ctx.count(axes)
+            for k, value in enumerate(node.outputs):
+                dtype = self.graph.type(value).dtype
+                first = self._first(node, k)
+                name = self.array(node, k)
+                self.ctx.top.append(Line(f"{dtype.compute} {name}[{count}];", self.ctx.origin(node)))
+                fill = Block(f"for (int k = 0; k < {count}; ++k) {{", [Line(f"{name}[k] = {first};")], unroll=True)
+                self.ctx.top.append(fill)
+        for value, hold in self.ctx.holds.items():
+            storage = self.graph.type(value).dtype.storage
+            origin = f"%{self.graph.values[value].name}, kept in {hold.carrier}"
+            name = f"h{self.ctx.prefix}{value}"
+            if hold.carrier == "register":
+                self.ctx.top.append(Line(f"{storage} {name}[{hold.elements}];", origin))
+            else:
+                self.ctx.top.append(
+                    Line(f"{storage}* {name} = reinterpret_cast<{storage}*>(arena + {hold.offset});", origin)
+                )
+
+    def _scan_kept(self, node: Node) -> tuple[str, ...]:
+        at = self.pattern.axes.index[node.inputs[0]]
+        scanned = at[node.attr("axis")].variables
+        return tuple(a for a in self.pattern.axes.members[node.inputs[0]] if a not in scanned)
+
+    def _first(self, node: Node, component: int) -> str:
+        """What an accumulator starts from: the identity, or for an ordered fold the initial value."""
+        if self.values.monoid(node) is None:
+            scope = Scope()
+            self.ctx.levels = [Level(scope, set())]
+            text = self.values.at(node.inputs[len(operands(self.graph, node)) + component], ())
+            self.ctx.levels = []
+            self.ctx.top += scope.before
+            return text
+        return self.collectives.identity(node, component)
+
+    # -- nests ------------------------------------------------------------------------------------------------
+
+    def _nest_axes(self, nest: Nest) -> list[str]:
+        axes: dict[str, None] = {}
+        for root in self.pattern.roots:
+            if root.node in nest.reduces or (root.node < 0 and root.value in nest.stores):
+                axes.update(dict.fromkeys(root.axes))
+        return list(axes)
+
+    def _nest(self, nest: Nest) -> None:
+        """Guards of loop-less axes, serial loops, vector loops, roots; closed from the inside out."""
+        ctx = self.ctx
+        axes = self._nest_axes(nest)
+        self.values.tiles.clear()
+        ctx.loops = {a: ("0", "0") for a in axes if ctx.places[a].per_thread == 1}
+        top = Scope(names={a: ctx.bases[a] for a in axes if ctx.places[a].serial == 1})
+        bound = {a for a in axes if ctx.places[a].per_thread == 1}
+        guards = [
+            f"{ctx.bases[a]} < {ctx.places[a].extent}"
+            for a in axes
+            if ctx.places[a].serial == 1 and ctx.places[a].covered > ctx.places[a].extent
+        ]
+        ctx.levels = [Level(top, bound)]
+        frames: list[Block] = []
+        for axis in nest.loops:
+            if ctx.places[axis].serial > 1:
+                frames.append(self._serial_loop(axis, nest))
+        chunk = len(ctx.levels) - 1
+        for axis in nest.loops:
+            if ctx.places[axis].vector > 1:
+                frames.append(self._vector_loop(axis))
+        self._roots(nest, chunk)
+        for depth in range(len(frames), 0, -1):
+            target = frames[depth - 1]
+            while target.items and isinstance(target.items[-1], Block):
+                target = target.items[-1]
+            target.items += ctx.levels[depth].scope.items
+            ctx.levels[depth - 1].scope.inner = frames[depth - 1]
+        ctx.top.append(Block(f"if ({' && '.join(guards)}) {{" if guards else "{", top.items))
+        ctx.levels = []
+        ctx.loops = {}
+        ctx.defined |= self.values.pending
+        self.values.pending.clear()
+
+    def _serial_loop(self, axis: str, nest: Nest) -> Block:
+        ctx, place = self.ctx, self.ctx.places[axis]
+        counter, name = f"s{axis}", f"{axis}{ctx.prefix}s"
+        unroll = nest.unrolled or self._indexes_array(axis, nest)
+        block = Block(f"for (int {counter} = 0; {counter} < {place.serial}; ++{counter}) {{", unroll=unroll)
+        stride = step(place)
+        shift = counter if stride == 1 else f"{counter} * {stride}"
+        block.items.append(Line(f"const {ctx.index_type} {name} = {ctx.bases[axis]} + {shift};"))
+        if place.covered > place.extent:
+            block.items.append(Block(f"if ({name} < {place.extent}) {{"))
+        bound = {axis} if place.vector == 1 else set()
+        ctx.levels.append(Level(Scope(names={axis: name}), bound))
+        ctx.loops[axis] = (counter, "0")
+        return block
+
+    def _vector_loop(self, axis: str) -> Block:
+        ctx, place = self.ctx, self.ctx.places[axis]
+        counter, name = f"e{axis}", f"{axis}{ctx.prefix}e"
+        block = Block(f"for (int {counter} = 0; {counter} < {place.vector}; ++{counter}) {{", unroll=True)
+        chunk = ctx.names(len(ctx.levels) - 1)[axis]
+        block.items.append(Line(f"const {ctx.index_type} {name} = {chunk} + {counter};"))
+        if place.covered > place.extent and place.extent % place.vector:
+            block.items.append(Block(f"if ({name} < {place.extent}) {{"))
+        ctx.levels.append(Level(Scope(names={axis: name}), {axis}))
+        ctx.loops[axis] = (ctx.loops.get(axis, ("0", "0"))[0], counter)
+        return block
+
+    def _indexes_array(self, axis: str, nest: Nest) -> bool:
+        """A register array must be indexed by constants, so the loops that index one are unrolled."""
+        kept = any(h.carrier == "register" and axis in h.axes for h in self.ctx.holds.values())
+        partial = any(
+            axis in self.kept(n) and n.op.form is Form.REDUCE for n in self.pattern.reductions if n.id in nest.reduces
+        )
+        result = any(axis in axes for _, axes in self.results.values())
+        return (kept or partial or result) and self.ctx.places[axis].serial <= 128
+
+    # -- roots ------------------------------------------------------------------------------------------------
+
+    def _roots(self, nest: Nest, chunk: int) -> None:
+        for root in self.pattern.roots:
+            if root.node in nest.reduces:
+                self._reduce(self.graph.nodes[root.node], frozenset(root.axes))
+            elif root.node < 0 and root.value in nest.stores:
+                self._store(root.value, frozenset(root.axes), chunk)
+
+    def _reduce(self, node: Node, axes: frozenset[str]) -> None:
+        ctx = self.ctx
+        at = scan_index(self.graph, node, self.pattern.axes.index[node.inputs[0]])
+        texts = [self.values.at(v, at) for v in operands(self.graph, node)]
+        scope = ctx.levels[ctx.level_of(axes)].scope
+        if node.op.form is Form.SCAN:
+            self._scan(node, texts[0], scope)
+            return
+        position = ctx.slot(self.kept(node))
+        state = [f"{self.array(node, k)}[{position}]" for k in range(len(node.outputs))]
+        if self.values.monoid(node) in ("argmax", "argmin"):
+            index = at[node.attr("axis")].c_text(ctx.names(len(ctx.levels) - 1))
+            texts.append(ctx.declare("fst::i32", f"fst::i32({index})", scope))
+        self.values.combine(node, state, texts, scope.after)
+
+    def _scan(self, node: Node, text: str, scope: Scope) -> None:
+        ctx, value = self.ctx, node.outputs[0]
+        position = ctx.slot(self._scan_kept(node))
+        state = f"{self.array(node, 0)}[{position}]"
+        self.values.combine(node, [state], [text], scope.after)
+        at = scan_index(self.graph, node, self.pattern.axes.index[node.inputs[0]])
+        offset = linearize(at, self.graph.type(value).shape).c_text(ctx.names(len(ctx.levels) - 1))
+        storage = self.graph.type(value).dtype.storage
+        line = Line(f"{ctx.params[value]}[{offset}] = fst::down<{storage}>({state});", ctx.origin(node))
+        scope.after.append(self._once(frozenset(self.pattern.axes.members[value]), line))
+
+    def _store(self, value: int, axes: frozenset[str], chunk: int) -> None:
+        """Store an output; with a vector width through a tile, which is moved after the vector loops."""
+        ctx = self.ctx
+        dtype = self.graph.type(value).dtype
+        at = self.pattern.native(value)
+        text = self.values.at(value, at)
+        scope = ctx.levels[ctx.level_of(axes)].scope
+        offset = linearize(at, self.graph.type(value).shape)
+        axis, width = self.values.tiles.vector(value, offset)
+        origin = f"%{self.graph.values[value].name}"
+        if width == 1:
+            where = offset.c_text(ctx.names(len(ctx.levels) - 1))
+            line = Line(f"{ctx.params[value]}[{where}] = fst::down<{dtype.storage}>({text});", origin)
+            scope.after.append(self._once(axes, line))
+            return
+        tile_axes = self.values.tiles.axes(offset)
+        name = ctx.fresh("o")
+        total = 1
+        for a in tile_axes:
+            total *= ctx.places[a].vector
+        ctx.levels[chunk].scope.before.append(Line(f"{dtype.storage} {name}[{total}];", origin))
+        position = self.values.tiles.position(tile_axes)
+        scope.after.append(Line(f"{name}[{position}] = fst::down<{dtype.storage}>({text});", origin))
+        items: list[Line | Block] = []
+        self.values.tiles.store(value, offset, axis, width, name, chunk, items)
+        ctx.levels[chunk].scope.after.append(self._once(axes, *items))
+
+    def _once(self, axes: frozenset[str], *items: Line | Block) -> Line | Block:
+        """Several threads hold a value that lacks some parallel axes: the first of them stores it."""
+        tests = self.collectives.first_of(axes)
+        if not tests:
+            return items[0] if len(items) == 1 else Block("{", list(items))
+        return Block(f"if ({' && '.join(tests)}) {{", list(items))

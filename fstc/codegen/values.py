@@ -1,0 +1,361 @@
+"""Statements that compute one instance: a value at an index, from what is at hand.
+
+Example: the instance ``%y`` at ``(i, j)`` becomes ``const float v4 = v2 * v3;`` in the outermost scope where its
+axes are known. Layout ops leave no statement: they change the index at which their operand is asked for.
+"""
+
+from __future__ import annotations
+
+from fstc.codegen.context import Context
+from fstc.codegen.program import Block, Line, Scope
+from fstc.codegen.tiles import Tiles
+from fstc.ir.axes import coordinates
+from fstc.ir.graph import Graph, Node, Region
+from fstc.ir.indexing import CHOOSES, At, Condition, Read, reads
+from fstc.ir.ops import cuda_expr, literal
+from fstc.ir.ops.monoid import body_monoid, identity
+from fstc.ir.ops.opdef import Form
+from fstc.ir.types import DType
+from fstc.ir.pattern import Instance, key_of, operands, window_read
+from fstc.support.affine import Index, linearize, ranged, var
+
+
+def rounded(dtype: DType, text: str) -> str:
+    """Policy ``strict``: a narrow float is rounded where it is defined."""
+    return f"fst::round<{dtype.storage}>({text})" if dtype.is_float and dtype.size < 4 else text
+
+
+class Values:
+    """Evaluates instances into the scopes of a context."""
+
+    def __init__(self, ctx: Context, results: dict[int, tuple[str, tuple[str, ...]]]) -> None:
+        self.ctx = ctx
+        self.graph: Graph = ctx.pattern.graph
+        self.results = results  # value of a finished reduction -> (array, kept axes)
+        self.tiles = Tiles(ctx)
+        self.looked_up: dict[str, str] = {}  # run-time index -> C variable
+
+    # -- entry ------------------------------------------------------------------------------------------------
+
+    def at(self, value: int, index: At) -> str:
+        """C text (an identifier or a literal) of an instance; emits what is missing."""
+        node_id = self.graph.values[value].node
+        if node_id >= 0 and self.graph.nodes[node_id].op.form is Form.CONSTANT:
+            return self._literal(value)
+        key = self._key(value, index)
+        found = self._known(key)
+        if found is not None:
+            return found
+        axes = self._axes(value, index)
+        depth = self.ctx.level_of(axes)
+        scope = self.ctx.branches[-1] if self.ctx.branches else self.ctx.levels[depth].scope
+        text = self._held(value, index, scope)
+        if text is None and node_id < 0:
+            text = self._load(value, index, scope, depth)
+        if text is None and value in self.results:
+            array, kept = self.results[value]
+            text = f"{array}[{self.ctx.slot(kept, self._fixed(value, index))}]"
+        if text is None:
+            text = self._compute(value, index, scope)
+        scope.memo[key] = text
+        self._keep(value, index, text, scope)
+        return text
+
+    def _key(self, value: int, index: At) -> tuple[int, str]:
+        return key_of(value, index)
+
+    def _known(self, key: tuple[int, str]) -> str | None:
+        for scope in (*(level.scope for level in self.ctx.levels), *self.ctx.branches):
+            if key in scope.memo:
+                return scope.memo[key]
+        return None
+
+    def _axes(self, value: int, index: At) -> frozenset[str]:
+        """Axes that the instance depends on, as the pattern found them; of an instance it has not seen, all."""
+        instance: Instance | None = self.ctx.pattern.instances.get(key_of(value, index))
+        if instance is not None:
+            return instance.depends
+        return frozenset(a for a in self.ctx.places)
+
+    def _literal(self, value: int) -> str:
+        node = self.graph.nodes[self.graph.values[value].node]
+        return literal(self.graph.type(value).dtype, node.attr("value"))
+
+    # -- what is at hand --------------------------------------------------------------------------------------
+
+    def _fixed(self, value: int, index: At) -> dict[str, int]:
+        native = self.ctx.pattern.native(value)
+        if index == native:
+            return {}
+        found = coordinates(native, self.graph.type(value).shape, index) or {}
+        return {axis: where.const for axis, where in found.items() if where.is_const}
+
+    def _held(self, value: int, index: At, scope: Scope) -> str | None:
+        hold = self.ctx.holds.get(value)
+        if hold is None or value not in self.ctx.defined:
+            return None
+        fixed: dict[str, int] = {}
+        native = self.ctx.pattern.native(value)
+        if index != native:
+            found = coordinates(native, self.graph.type(value).shape, index)
+            if found is None:
+                return None
+            for axis, where in found.items():
+                if where.is_const and axis in self.ctx.pattern.in_thread:
+                    fixed[axis] = where.const
+                elif where != var(axis, self.ctx.pattern.extent(axis)):
+                    return None
+        position = self._position(hold.carrier, self.ctx.slot(hold.axes, fixed))
+        dtype = self.graph.type(value).dtype
+        return self.ctx.declare(dtype.compute, f"fst::up(h{self.ctx.prefix}{value}[{position}])", scope)
+
+    def _position(self, carrier: str, slot: str) -> str:
+        if carrier == "register":
+            return slot
+        return f"({slot}) * {self.ctx.warps * 32} + threadIdx.x" if slot != "0" else "threadIdx.x"
+
+    def _keep(self, value: int, index: At, text: str, scope: Scope) -> None:
+        hold = self.ctx.holds.get(value)
+        if hold is None or value in self.ctx.defined or self.ctx.branches or index != self.ctx.pattern.native(value):
+            return
+        if any(a not in self.ctx.loops for a in hold.axes if self.ctx.places[a].per_thread > 1):
+            return
+        position = self._position(hold.carrier, self.ctx.slot(hold.axes))
+        dtype = self.graph.type(value).dtype
+        scope.before.append(Line(f"h{self.ctx.prefix}{value}[{position}] = fst::down<{dtype.storage}>({text});"))
+        self.pending.add(value)
+
+    @property
+    def pending(self) -> set[int]:
+        """Holds written in the current nest; later nests may read them."""
+        return self.tiles.pending
+
+    def _load(self, value: int, index: At, scope: Scope, depth: int) -> str:
+        dtype = self.graph.type(value).dtype
+        offset = linearize(index, self.graph.type(value).shape)
+        if not self.ctx.branches:
+            element = self.tiles.load(value, offset, depth)
+            if element is not None:
+                return self.ctx.declare(dtype.compute, f"fst::up({element})", scope, f"%{self.graph.values[value].name}")
+        pointer = self.ctx.params[value]
+        text = offset.c_text(self._names(depth))
+        return self.ctx.declare(dtype.compute, f"fst::up({pointer}[{text}])", scope, f"%{self.graph.values[value].name}")
+
+    def _names(self, depth: int | None = None) -> dict[str, str]:
+        names = self.ctx.names(len(self.ctx.levels) - 1 if depth is None else depth)
+        names.update(self.looked_up)
+        return names
+
+    # -- what must be computed --------------------------------------------------------------------------------
+
+    def _compute(self, value: int, index: At, scope: Scope) -> str:
+        node = self.graph.nodes[self.graph.values[value].node]
+        form = node.op.form
+        if form is Form.REDUCE:
+            return self.nothing(node, node.outputs.index(value), scope)
+        if form is Form.REDUCE_WINDOW:
+            return self._window(node, index, scope)
+        if form is Form.IOTA:
+            dtype = self.graph.type(value).dtype
+            text = index[node.attr("dimension")].c_text(self._names())
+            return self.ctx.declare(
+                dtype.compute, f"fst::convert<{dtype.storage}>(fst::i64({text}))", scope, self.ctx.origin(node)
+            )
+        if form is Form.RNG:
+            return self._random(node, value, index, scope)
+        found = tuple(r for r in reads(self.graph, node, index, self._dynamic(node, scope)) if not r.never)
+        if form in CHOOSES:
+            return self._choose(node, found, scope)
+        if form is not Form.ELEMENTWISE:
+            return self.at(node.inputs[found[0].operand], found[0].at)
+        args = [self.at(node.inputs[r.operand], r.at) for r in found]
+        return self.apply(node, args, scope)
+
+    def apply(self, node: Node, args: list[str], scope: Scope) -> str:
+        """One element-wise statement."""
+        result = self.graph.type(node.outputs[0]).dtype
+        dtypes = [self.graph.type(v).dtype for v in node.inputs]
+        text = rounded(result, cuda_expr(node.op, dtypes, result, dict(node.attrs), args))
+        return self.ctx.declare(result.compute, text, scope, self.ctx.origin(node))
+
+    def _dynamic(self, node: Node, scope: Scope):  # type: ignore[no-untyped-def]
+        def look(operand: int, where: At, low: int, high: int) -> Index:
+            if low == high:
+                return Index(low)
+            value = node.inputs[operand]
+            text = self.at(value, where)
+            dtype = self.graph.type(value).dtype
+            key = (value, f"{';'.join(i.key for i in where)}|{low}|{high}")
+            name = self._known(key)
+            if name is None:
+                name = self.ctx.fresh("d")
+                below = "" if dtype.kind == "u" else f"{text} < {low} ? {low} : "
+                kind = self.ctx.index_type
+                here = self.ctx.branches[-1] if self.ctx.branches else self._scope_of(value, where)
+                here.before.append(
+                    Line(f"const {kind} {name} = {below}{text} > {high} ? {high} : {kind}({text});", self.ctx.origin(node))
+                )
+                here.memo[key] = name
+            self.looked_up[name] = name
+            return ranged(name, low, high)
+
+        return look
+
+    def _scope_of(self, value: int, where: At) -> Scope:
+        return self.ctx.levels[self.ctx.level_of(self._axes(value, where))].scope
+
+    def _choose(self, node: Node, found: tuple[Read, ...], scope: Scope) -> str:
+        """The first read whose conditions hold; the others are not evaluated, so nothing is read out of bounds."""
+        dtype = self.graph.type(node.outputs[0]).dtype
+        if found[0].always:
+            return self.at(node.inputs[found[0].operand], found[0].at)
+        name = self.ctx.fresh("c")
+        scope.before.append(Line(f"{dtype.compute} {name};", self.ctx.origin(node)))
+        head = ""
+        for read in found:
+            test = " && ".join(self.test(c) for c in read.when if not c.always)
+            block = Block(f"{head}if ({test}) {{" if test else f"{head}{{")
+            self._branch(block, node.inputs[read.operand], read.at, name)
+            scope.before.append(block)
+            head = "else "
+            if not test:
+                break
+        return name
+
+    def _branch(self, block: Block, value: int, index: At, name: str) -> None:
+        branch = Scope()
+        self.ctx.branches.append(branch)
+        text = self.at(value, index)
+        self.ctx.branches.pop()
+        block.items = [*branch.before, Line(f"{name} = {text};")]
+
+    def test(self, condition: Condition) -> str:
+        text = condition.index.c_text(self._names())
+        parts = []
+        if condition.index.low < condition.low:
+            parts.append(f"{text} >= {condition.low}")
+        if condition.index.high >= condition.high:
+            parts.append(f"{text} < {condition.high}")
+        return " && ".join(parts) or "true"
+
+    def _random(self, node: Node, value: int, index: At, scope: Scope) -> str:
+        state = [self.at(node.inputs[0], (Index(k),)) for k in range(2)]
+        origin = self.ctx.origin(node)
+        bits = self.graph.type(node.outputs[1])
+        if value == node.outputs[0]:
+            words = bits.elements * (2 if bits.dtype.size == 8 else 1)
+            where = index[0].c_text(self._names())
+            return self.ctx.declare("fst::u64", f"{where} == 0 ? {state[0]} : {state[1]} + {-(-words // 4)}ull", scope, origin)
+        flat = linearize(index, bits.shape).c_text(self._names())
+        name = self.ctx.declare("fst::u64", f"fst::u64({flat})", scope, origin)
+        if bits.dtype.size == 8:
+            block = self.ctx.declare("fst::philox_block", f"fst::philox({state[0]}, {state[1]} + {name} / 2, 0)", scope, origin)
+            pair = f"{block}.v[{name} % 2 * 2"
+            return self.ctx.declare("fst::u64", f"fst::u64({pair}]) | fst::u64({pair} + 1]) << 32", scope, origin)
+        block = self.ctx.declare("fst::philox_block", f"fst::philox({state[0]}, {state[1]} + {name} / 4, 0)", scope, origin)
+        return self.ctx.declare(bits.dtype.compute, f"{bits.dtype.compute}({block}.v[{name} % 4])", scope, origin)
+
+    # -- combiners --------------------------------------------------------------------------------------------
+
+    def monoid(self, node: Node) -> str | None:
+        return node.op.monoid or (body_monoid(node.regions[0]) if node.regions else None)
+
+    def accumulator(self, dtype: DType) -> str:
+        return dtype.compute
+
+    def nothing(self, node: Node, result: int, scope: Scope) -> str:
+        """A reduction of no element: its initial value, or the identity."""
+        inits = node.inputs[len(operands(self.graph, node)) :]
+        if inits:
+            return self.at(inits[result], ())
+        dtype = self.graph.type(node.outputs[result]).dtype
+        if result == 1:
+            return literal(dtype, 0)
+        assert node.op.monoid is not None
+        return literal(dtype, identity(node.op.monoid, dtype))
+
+    def combine(self, node: Node, state: list[str], other: list[str], into: list[Line | Block]) -> None:
+        """``state = combine(state, other)``, component by component."""
+        monoid = self.monoid(node)
+        if monoid in ("argmax", "argmin"):
+            kind = "max" if monoid == "argmax" else "min"
+            into.append(Line(f"fst::arg_{kind}({state[0]}, {state[1]}, {other[0]}, {other[1]});", self.ctx.origin(node)))
+        elif monoid is not None:
+            into.append(Line(f"{state[0]} = fst::op_{monoid}({state[0]}, {other[0]});", self.ctx.origin(node)))
+        else:
+            texts = self._body(node.regions[0], [*state, *other], into, self.ctx.origin(node))
+            for name, text in zip(state, texts, strict=True):
+                into.append(Line(f"{name} = {text};", self.ctx.origin(node)))
+
+    def _body(self, region: Region, args: list[str], into: list[Line | Block], origin: str) -> list[str]:
+        body = region.graph
+        known = dict(zip(body.inputs, args, strict=True))
+        for node in body.nodes:
+            result = body.type(node.outputs[0]).dtype
+            if node.op.form is Form.CONSTANT:
+                known[node.outputs[0]] = literal(result, node.attr("value"))
+                continue
+            dtypes = [body.type(v).dtype for v in node.inputs]
+            text = rounded(result, cuda_expr(node.op, dtypes, result, dict(node.attrs), [known[v] for v in node.inputs]))
+            name = self.ctx.fresh("b")
+            into.append(Line(f"const {result.compute} {name} = {text};", origin))
+            known[node.outputs[0]] = name
+        out = []
+        for value in body.outputs:  # copied first: a body may return its own arguments
+            name = self.ctx.fresh("b")
+            into.append(Line(f"const {body.type(value).dtype.compute} {name} = {known[value]};", origin))
+            out.append(name)
+        return out
+
+    def _window(self, node: Node, index: At, scope: Scope) -> str:
+        """A window is folded where it is needed, element by element, in index order."""
+        source, dtype = node.inputs[0], self.graph.type(node.outputs[0]).dtype
+        inits = node.inputs[1:]
+        name = self.ctx.fresh("c")
+        origin = self.ctx.origin(node)
+        first = self.at(inits[0], ()) if inits else literal(dtype, identity(str(node.op.monoid), dtype))
+        scope.before.append(Line(f"{dtype.compute} {name} = {first};", origin))
+        if not self.graph.type(source).elements:
+            return name
+        inner, loops = window_read(self.graph, node, index)
+        branch = Scope()
+        block: list[Line | Block] = scope.before
+        for loop, extent in loops:
+            head = Block(f"for (int {loop} = 0; {loop} < {extent}; ++{loop}) {{")
+            block.append(head)
+            block = head.items
+        tests = [self.test(c) for c in window_tests(self.graph, node, index) if not c.always]
+        if tests:
+            guard = Block(f"if ({' && '.join(tests)}) {{")
+            block.append(guard)
+            block = guard.items
+        self.ctx.branches.append(branch)
+        text = self.at(source, inner)
+        self.combine(node, [name], [text], branch.before)
+        self.ctx.branches.pop()
+        block += branch.before
+        if dtype.is_float and dtype.size < 4 and self.monoid(node) is not None:
+            scope.before.append(Line(f"{name} = {rounded(dtype, name)};", origin))
+        return name
+
+
+def window_tests(graph: Graph, node: Node, at: At) -> tuple[Condition, ...]:
+    """Conditions under which a window's element is not padding nor a hole of base dilation."""
+    shape = graph.type(node.inputs[0]).shape
+    rank = len(shape)
+    strides = node.attr("window_strides") or (1,) * rank
+    spread = node.attr("window_dilations") or (1,) * rank
+    base = node.attr("base_dilations") or (1,) * rank
+    padding = node.attr("padding") or ((0, 0),) * rank
+    found: list[Condition] = []
+    for n, size in enumerate(node.attr("window_dimensions")):
+        offset = var(f"w{node.id}_{n}", size) * spread[n] if size > 1 else Index(0)
+        position = at[n] * strides[n] + offset - padding[n][0]
+        found.append(Condition(position, 0, (shape[n] - 1) * base[n] + 1))
+        if base[n] > 1:
+            lift = -min(position.low // base[n], 0)
+            found.append(Condition((position + lift * base[n]) % base[n], 0, 1))
+    return tuple(found)
+
+
+__all__ = ["Values", "rounded", "window_tests"]

@@ -1,0 +1,120 @@
+"""latency-evaluator: predicted microseconds of one launch, as the largest of its bounds plus the launch itself.
+
+    time = launch + max(memory, l2, issue) / overlap + phases
+
+Source: FusionStitching section 4.3 (L = N_wave * L_warp) for the latency term; the memory, L2 and issue terms and the
+bytes in flight (Little's law) are ours, see docs/architecture.md, "Cost model".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+
+from fstc.device.device import Device
+from fstc.device.occupancy import blocks_per_sm
+from fstc.ir.ops.opdef import Form, Kind
+from fstc.plan.artefact import Access
+from fstc.ir.pattern import Pattern
+from fstc.plan.schedule import Schedule
+
+# Thread-instructions of one op on one element, issue slots of a 32-lane pipe.
+LIGHT, EXPENSIVE, REDUCE, MOVE, ADDRESS = 1.5, 12.0, 1.5, 0.5, 1.0
+IN_FLIGHT = 24 * 1024  # bytes an SM must have outstanding to reach full bandwidth (design figure for Hopper)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Microseconds, and what binds."""
+
+    time: float
+    bound: str
+    terms: dict[str, float]
+    blocks_per_sm: int
+    occupancy: float
+
+
+@cache
+def _resident(device: Device, threads: int, registers: int, shared: int) -> int:
+    return blocks_per_sm(device, threads, min(registers, 255), shared)[0]
+
+
+def instructions(pattern: Pattern) -> float:
+    """Thread-instructions of the pattern over all of its iteration spaces, without recomputation."""
+    total = 0.0
+    for instance in pattern.instances.values():
+        count = 1
+        for axis in instance.depends:
+            count *= pattern.axes.extents.get(axis, 1)
+        total += count * _cost(pattern, instance.value, instance.role)
+    for node in pattern.reductions:
+        total += pattern.graph.type(node.inputs[0]).elements * REDUCE
+    return total
+
+
+def _cost(pattern: Pattern, value: int, role: str) -> float:
+    if role == "load":
+        return ADDRESS
+    if role != "op":
+        return 0.0
+    op = pattern.graph.nodes[pattern.graph.values[value].node].op
+    if op.form is Form.RNG:
+        return 4 * EXPENSIVE
+    return {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.LAYOUT: MOVE}.get(op.kind, MOVE)
+
+
+def estimate(
+    device: Device,
+    schedule: Schedule,
+    accesses: tuple[Access, ...],
+    work: float,
+    blocks: int,
+    reread: int,
+    idle: float,
+) -> Estimate:
+    """Predicted time of ``blocks`` blocks.
+
+    ``work``: thread-instructions; ``reread``: bytes that dropped holds read again; ``idle``: share of
+    the block's threads' positions that padding leaves without work.
+    """
+    resident = _resident(device, schedule.threads, schedule.registers, schedule.shared)
+    if resident == 0:
+        return Estimate(float("inf"), "resources", {}, 0, 0.0)
+    slots = resident * device.sms
+    waves = ceil(blocks / slots)
+    busy = min(1.0, blocks / device.sms)  # share of the SMs that have a block at all
+    tail = blocks / (waves * slots) if blocks > slots and waves < 6 else 1.0
+    tail = max(tail, 0.5 + 0.5 * tail)
+    loads = [a for a in accesses if a.mode == "read" and a.bytes > 1 << 14]
+    pending = schedule.threads * min(resident, ceil(blocks / device.sms)) * max(
+        16, sum(_outstanding(a, schedule) for a in loads)
+    )
+    stream = min(1.0, pending / IN_FLIGHT)
+    dram = sum(a.bytes for a in accesses) + reread
+    wasted = sum((a.bytes + a.l2_bytes) * _waste(a) for a in accesses) + reread
+    memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail)
+    l2 = wasted / (device.l2_gbps * 1e3 * busy * tail)
+    rate = device.sms * device.fp32_per_clock * device.clock_ghz * 1e3 * busy * tail  # thread-instructions a us
+    issue = work * (1 + idle) / rate
+    latency = waves * (device.dram_latency_us + schedule.barriers * device.barrier_us)
+    terms = {"memory": memory, "l2": l2, "issue": issue, "latency": latency, "launch": device.launch_us}
+    bound = max(("memory", "l2", "issue", "latency"), key=lambda k: terms[k])
+    total = max(memory, l2, issue, latency) + 0.15 * (memory + l2 + issue) / 3 + device.launch_us
+    if terms[bound] < device.launch_us:
+        bound = "launch"
+    occupancy = resident * schedule.threads / device.max_threads_per_sm
+    return Estimate(total, bound, terms, resident, occupancy)
+
+
+def _outstanding(item: Access, schedule: Schedule) -> int:
+    """Bytes that a thread has in flight of one tensor: its vector, times the serial steps that are unrolled."""
+    held = 4 if any(n.unrolled for n in schedule.nests) else 1
+    size = max(item.run // 32, 1)
+    return min(16, max(item.vector, 1) * min(size, 8)) * held
+
+
+def _waste(item: Access) -> float:
+    """Sectors asked for over sectors needed: short runs fetch the rest of a sector for nothing."""
+    run = max(item.run, 1)
+    return 1.0 if run >= 32 else 32 / run
