@@ -82,7 +82,11 @@ def render_github(diagnostics: Iterable[Diagnostic]) -> str:
     return "".join(_github(d) + "\n" for d in diagnostics)
 
 
-RENDERERS: dict[str, Callable[[Iterable[Diagnostic]], str]] = {"text": render_text, "json": render_json, "github": render_github}
+RENDERERS: dict[str, Callable[[Iterable[Diagnostic]], str]] = {
+    "text": render_text,
+    "json": render_json,
+    "github": render_github,
+}
 
 
 def as_dict(d: Diagnostic) -> dict[str, Any]:
