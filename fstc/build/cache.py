@@ -142,9 +142,7 @@ class Cache:
         """(last used, bytes, path); temporary files that a crash left are entries too."""
         if self.folder is None:
             return
-        for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*")) + sorted(
-            self.folder.glob("[0-9a-f][0-9a-f]/.*.tmp")
-        ):
+        for path in sorted(self.folder.glob("[0-9a-f][0-9a-f]/*")):
             try:
                 status = path.stat()
             except OSError:

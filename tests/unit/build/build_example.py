@@ -9,12 +9,13 @@ from fstc.support.artefact import encode
 from fstc.support.files import sha256
 
 HEADERS = {"fstc.cuh": '#pragma once\n#include "inner/scale.cuh"\n', "inner/scale.cuh": "#define FST_SCALE 2.0f\n"}
+PARAMETERS = "const float* __restrict__ p0, float* __restrict__ q0"
 
 
 def scale_source(symbol: str, factor: float = 1.0) -> str:
     return (
         '#include "fstc.cuh"\n'
-        f'extern "C" __global__ void __launch_bounds__(256) {symbol}(const float* __restrict__ p0, float* __restrict__ q0)\n'
+        f'extern "C" __global__ void __launch_bounds__(256) {symbol}({PARAMETERS})\n'
         "{\n"
         "    unsigned i = blockIdx.x * 256u + threadIdx.x;\n"
         f"    if (i < 1000u) q0[i] = p0[i] * FST_SCALE + {factor!r}f;  // %y = mul\n"
@@ -25,7 +26,7 @@ def scale_source(symbol: str, factor: float = 1.0) -> str:
 def spilling_source(symbol: str) -> str:
     """96 live values in 1,024 threads and 2 blocks: 32 registers a thread."""
     return (
-        f'extern "C" __global__ void __launch_bounds__(1024, 2) {symbol}(const float* __restrict__ p0, float* __restrict__ q0)\n'
+        f'extern "C" __global__ void __launch_bounds__(1024, 2) {symbol}({PARAMETERS})\n'
         "{\n"
         "    float v[96];\n"
         "    #pragma unroll\n"
