@@ -65,12 +65,12 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Constant(msgspec.Struct, frozen=True, kw_only=True):
-    """A constants file, by its name beside the package or embedded as ``constants/NAME``."""
+    """A constants file: beside the package under its name, or embedded."""
 
     name: str
     sha256: str
     size: int
-    embedded: bool = False
+    entry: str = ""  # of the zip; empty: not embedded
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):

@@ -149,8 +149,8 @@ class Package:
 
     def constant(self, name: str) -> bytes | None:
         """An embedded constants file; None when it lies beside the package."""
-        found = next((c for c in self.manifest.constants if c.name == name and c.embedded), None)
-        return None if found is None else self.read(f"constants/{name}")
+        found = next((c for c in self.manifest.constants if c.name == name and c.entry), None)
+        return None if found is None else self.read(found.entry)
 
     def files(self, device: DeviceEntry, folder: str) -> dict[str, bytes]:
         """Further files of a device below ``folder`` ("host"), by their names in it."""

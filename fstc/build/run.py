@@ -28,7 +28,7 @@ from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import sha256
 
 GRAPH = "graph.json"
-DIGEST_DIGITS = 16  # of a cubin, in its entry's name
+DIGEST_DIGITS = 16  # of a content's digest, in its entry's name
 
 
 @dataclass(frozen=True)
@@ -178,6 +178,8 @@ def _add_device(
 
 
 def _add_constant(entries: dict[str, bytes], file: ConstantsFile) -> Constant:
-    if file.content is not None:
-        entries[f"constants/{file.name}"] = file.content
-    return Constant(name=file.name, sha256=file.sha256, size=file.size, embedded=file.content is not None)
+    entry = f"constants/{file.sha256[:DIGEST_DIGITS]}.safetensors"  # its own name may hold anything
+    if file.content is None:
+        return Constant(name=file.name, sha256=file.sha256, size=file.size)
+    entries[entry] = file.content
+    return Constant(name=file.name, sha256=file.sha256, size=file.size, entry=entry)

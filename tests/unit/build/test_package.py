@@ -29,7 +29,7 @@ GRAPH = b'{"kind": "graph"}\n'
 def built() -> Built:
     source = {"k": scale_source("k")}
     constants = [
-        ConstantsFile("w.safetensors", sha256(b"data"), 4, b"data"),
+        ConstantsFile("the weights/\u00fc.safetensors", sha256(b"data"), 4, b"data"),
         ConstantsFile("big.safetensors", "0" * 64, 9),
     ]
     return build(
@@ -56,7 +56,7 @@ def test_what_goes_in_comes_out(built: Built) -> None:
         assert package.codegen(entry).kernels[0].symbol == "k"
         assert package.sources(entry) == {"kernels/k.cu": scale_source("k")}
         assert package.cubins(entry)["k"].startswith(b"\x7fELF")
-        assert package.constant("w.safetensors") == b"data"
+        assert package.constant("the weights/\u00fc.safetensors") == b"data"
         assert package.constant("big.safetensors") is None
         assert b".entry k" in package.read(entry.kernels[0].ptx)
         assert entry.kernels[0].compiled.parameters == 16
