@@ -147,10 +147,10 @@ def linear(a: Addressing, starts: Any, whole: int) -> Any:
     import numpy as np
 
     inner = [d for d in a.kept if d < whole]
-    out = np.zeros([1] * (len(a.batch) + len(inner)), np.int64)
+    out = np.zeros([*a.batch, *[1] * len(inner)], np.int64)
     stride = 1
     for d in reversed(range(whole)):
-        out = out + starts[d].reshape(*a.batch, *[1] * len(inner)) * stride
+        out = out + starts[d].reshape([*a.batch, *[1] * len(inner)]) * stride
         if d in inner:
             steps = np.arange(a.sizes[d]) * stride
             out = out + steps.reshape([-1 if d == other else 1 for other in inner])

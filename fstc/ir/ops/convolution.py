@@ -127,4 +127,4 @@ def convolution(arrays: Sequence[Any], infer: Infer, fast: bool) -> tuple[Any, .
     if isinstance(total, int):  # a kernel without positions
         total = np.zeros((groups, shape[0] * int(np.prod(space)), outs))
     out = np.moveaxis(total.reshape(groups, shape[0], *space, outs), (0, -1), (1, 2)).reshape(shape)
-    return (cast(np.ascontiguousarray(out.transpose(np.argsort(c.output))), result.dtype),)
+    return (cast(np.asarray(out.transpose(np.argsort(c.output)), order="C"), result.dtype),)

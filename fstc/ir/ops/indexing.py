@@ -64,7 +64,7 @@ def _gather(arrays: Arrays, infer: Infer) -> tuple[Any, ...]:
     while whole and a.sizes[whole - 1] == a.operand[whole - 1] and whole - 1 in a.kept:
         whole -= 1
     flat = x.reshape(-1, *a.operand[whole:])
-    return (np.ascontiguousarray(flat[linear(a, starts, whole)].transpose(a.order())),)
+    return (np.asarray(flat[linear(a, starts, whole)].transpose(a.order()), order="C"),)
 
 
 def _scatter_type(infer: Infer) -> tuple[TensorType, ...]:
@@ -95,7 +95,7 @@ def _scatter(arrays: Arrays, infer: Infer) -> tuple[Any, ...]:
     starts = a.starts(arrays[1])
     inside = np.ones(shape, np.bool_)
     for d in range(len(a.operand)):
-        first = starts[d].reshape(*a.batch, *[1] * len(a.kept))
+        first = starts[d].reshape([*a.batch, *[1] * len(a.kept)])
         steps = np.arange(a.sizes[d]).reshape([-1 if d == other else 1 for other in a.kept]) if d in a.kept else 0
         inside &= (first >= -steps) & (first < a.operand[d] - steps)
     places = linear(a, starts, len(a.operand)).transpose(a.order()).reshape(-1)
