@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from fstc.codegen.artefact import Codegen, KernelCode, Step
+from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph, Node
 from fstc.ir.types import TensorType
 from fstc.runtime.cuda_driver import Arguments, Session
@@ -49,11 +50,12 @@ class CudaRunner:
         codegen: Codegen,
         cubins: Mapping[str, bytes],
         *,
+        constants: ConstantStore | None = None,
         session: Session | None = None,
         library: Library | None = None,
     ) -> None:
         """``cubins`` by symbol. Without a session, one on device 0, closed with the runner."""
-        self.graph, self.codegen = graph, codegen
+        self.graph, self.codegen, self._constants = graph, codegen, constants
         self.session = session or Session()
         self._owned = session is None
         self._library: Library = library or default_library()
@@ -95,7 +97,7 @@ class CudaRunner:
                 self.session.call("cuMemFree", pointer)
 
     def run(self, feeds: Feeds) -> dict[int, Array]:
-        """The graph's outputs by value id. ``feeds`` holds the inputs and the data constants."""
+        """The graph's outputs by value id. ``feeds`` holds the inputs."""
         self._prepare(feeds)
         for step in self.codegen.steps:
             self._run_step(step)
@@ -154,16 +156,20 @@ class CudaRunner:
         return function
 
     def _prepare(self, feeds: Feeds) -> None:
-        """Memory for every value; inputs and constants are copied into it."""
+        """Memory for every value; inputs are copied into it, constants once."""
         self.session.enter()
         written = {value for step in self.codegen.steps for value in step.writes}
         read = {value for step in self.codegen.steps for value in step.reads} | set(self.graph.outputs)
         for value in sorted(read | written):
-            if value not in self._pointers:
+            fresh = value not in self._pointers
+            if fresh:
                 self._pointers[value] = self.session.allocate(self._type(value).nbytes)
-            if value not in written and value not in self._bound:
-                array = feeds[value] if value in feeds else constant(self.graph, value)
-                self.session.upload(self._pointers[value], _dense(array))
+            if value in written or value in self._bound:
+                continue
+            if value in feeds:
+                self.session.upload(self._pointers[value], _dense(feeds[value]))
+            elif fresh:
+                self.session.upload(self._pointers[value], _dense(constant(self.graph, value, self._constants)))
 
     def _run_step(self, step: Step) -> None:
         if step.kernel < 0:
