@@ -63,7 +63,6 @@ template <class S> FST_FN S narrow(float x) {
     constexpr bool has_inf = F::mantissa != 3;  // f8e4m3fn spends its last exponent on numbers
     constexpr u32 canonical_nan = (1u << (width - 1)) - 1;
     constexpr u32 infinite = ((1u << F::exponent) - 1) << F::mantissa;
-    constexpr u32 overflow = has_inf ? infinite : canonical_nan;
     constexpr u32 smallest_normal = u32(127 - bias + 1) << 23;
 
     const u32 all = bit_cast<u32>(x);
@@ -76,7 +75,8 @@ template <class S> FST_FN S narrow(float x) {
     } else {
         const u32 even = (magnitude >> cut) & 1u;
         rounded = (magnitude + ((1u << (cut - 1)) - 1) + even - (u32(127 - bias) << 23)) >> cut;
-        rounded = rounded > overflow ? overflow : rounded;
+        if (!has_inf && rounded >= canonical_nan) return S{Bits(canonical_nan)};
+        rounded = has_inf && rounded > infinite ? infinite : rounded;
     }
     return S{Bits(rounded | ((all >> 31) << (width - 1)))};
 }
@@ -118,10 +118,8 @@ template <> struct rounder<f8e4m3fn> {
 #else
         u16 pair;
         asm("cvt.rn.satfinite.e4m3x2.f32 %0, %1, %2;" : "=h"(pair) : "f"(0.0f), "f"(x));
-        const u32 all = bit_cast<u32>(x);
-        const bool finite = (all & 0x7fffffffu) <= 0x43e80000u;  // 464, a tie that rounds down to 448
-        const bool is_nan = (all & 0x7fffffffu) > 0x7f800000u;
-        return f8e4m3fn{u8(finite || is_nan ? pair & 0xff : 0x7fu | (all >> 31 << 7))};
+        const u32 magnitude = bit_cast<u32>(x) & 0x7fffffffu;
+        return f8e4m3fn{u8(magnitude <= 0x43e80000u ? pair & 0xff : 0x7f)};  // 464, a tie that rounds down to 448
 #endif
     }
 };

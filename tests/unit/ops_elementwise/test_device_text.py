@@ -6,47 +6,30 @@ place where both sides call a function of a library.
 
 from __future__ import annotations
 
-import ctypes
-import shutil
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fstc.ir.ops import Kind
+from fstc.ir.ops.numerics import wide
 from fstc.ir.types import DType
-from fstc.support.resources import resource
 from tests.unit.ops_elementwise.device_cases import CASES, Case, operands, source
+from tests.unit.prelude.host_library import Library, build
 
 EXACT_THOUGH_EXPENSIVE = ("div", "rem", "sqrt")
-ULPS = {8: 8, 4: 4, 2: 1, 1: 1}  # of the result's type, by its size
+ULPS = {8: 4, 4: 2, 2: 1, 1: 1}  # of the result's type, by its size
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
-    compiler = shutil.which("g++") or shutil.which("c++")
-    assert compiler, "the host target needs a C++ compiler: apt-get install g++"
-    folder = tmp_path_factory.mktemp("expressions")
-    unit, library = folder / "cases.cu", folder / "cases.so"
-    unit.write_text(source(CASES))
-    command = [
-        compiler, "-std=c++17", "-O1", "-ffp-contract=off", "-fPIC", "-shared",
-        f"-I{resource('templates', 'lib')}", f"-I{resource('templates', 'host')}", "-include", "cuda_on_cpu.h",
-        "-x", "c++", str(unit), "-o", str(library),
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[:4000]
-    return ctypes.CDLL(str(library))
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    return build(tmp_path_factory.mktemp("expressions"), source(CASES))
 
 
-def run(library: ctypes.CDLL, case: Case, arrays: tuple[Any, ...]) -> Any:
+def run(library: Library, case: Case, arrays: tuple[Any, ...]) -> Any:
     out = np.zeros(arrays[0].shape, case.result.numpy())
-    buffers = [np.ascontiguousarray(a) for a in (*arrays, out)]
-    pointers = [ctypes.c_void_p(b.ctypes.data) for b in buffers]
-    getattr(library, str(case))(*pointers, ctypes.c_int(out.size))
-    return buffers[-1]
+    library.call(str(case), *map(np.ascontiguousarray, arrays), out, out.size)
+    return out
 
 
 def ordered(x: Any, dtype: DType) -> Any:
@@ -59,7 +42,7 @@ def ordered(x: Any, dtype: DType) -> Any:
 def wrong(got: Any, want: Any, dtype: DType, ulps: int) -> Any:
     if not dtype.is_float:
         return got != want
-    both_nan = np.isnan(got.astype(np.float64)) & np.isnan(want.astype(np.float64))
+    both_nan = np.isnan(wide(got)) & np.isnan(wide(want))
     if ulps == 0:
         return (got.view(f"u{dtype.size}") != want.view(f"u{dtype.size}")) & ~both_nan
     a, b = ordered(got, dtype), ordered(want, dtype)
@@ -68,7 +51,7 @@ def wrong(got: Any, want: Any, dtype: DType, ulps: int) -> Any:
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_expression_computes_what_the_reference_does(case: Case, compiled: ctypes.CDLL) -> None:
+def test_expression_computes_what_the_reference_does(case: Case, compiled: Library) -> None:
     arrays = operands(case)
     (want,) = case.op.reference(arrays, case.infer(arrays[0].size))
     assert want.dtype == case.result.numpy() and want.shape == arrays[0].shape
