@@ -7,7 +7,7 @@ places and spans, so the twelve equal layers of a model have one hash and share 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 
 from fstc.ir.graph import Attr, Graph, Node, Value
@@ -17,21 +17,27 @@ EXTERNAL = "data"  # the attribute that names a constant's place in a file; its 
 
 
 def extract(
-    graph: Graph, node_ids: Iterable[int], users: Sequence[Sequence[int]] | None = None
+    graph: Graph,
+    node_ids: Iterable[int],
+    users: Sequence[Sequence[int]] | None = None,
+    *,
+    keep: Container[int] | None = None,
 ) -> tuple[Graph, list[int]]:
     """The graph of some nodes, and for each of its values the id in ``graph``.
 
     Its inputs are the outside values in order of first use; its outputs the values that are used
-    outside or are outputs of ``graph``, in order of their ids. Names are kept; an input stays an alias
-    where its output is one of the part. Who cuts many parts passes ``graph.users()`` along.
+    outside or are outputs of ``graph``, in order of their ids, or those in ``keep``. Names are kept; an input
+    stays an alias where its output is one of the part. Who cuts many parts passes ``graph.users()`` along.
     """
-    users = graph.users() if users is None else users
     nodes = [graph.nodes[i] for i in sorted(set(node_ids))]
     inside = {n.id for n in nodes}
     made = [o for n in nodes for o in n.outputs]
     inputs = list(dict.fromkeys(i for n in nodes for i in n.inputs if graph.values[i].node not in inside))
-    results = set(graph.outputs)
-    outputs = [v for v in made if v in results or any(u not in inside for u in users[v])]
+    if keep is None:
+        users = graph.users() if users is None else users
+        results = set(graph.outputs)
+        keep = {v for v in made if v in results or any(u not in inside for u in users[v])}
+    outputs = [v for v in made if v in keep]
     origin = inputs + made
     local = {g: i for i, g in enumerate(origin)}
     rank = {n.id: i for i, n in enumerate(nodes)}

@@ -9,4 +9,5 @@
 #include "math.cuh"
 #include "memory.cuh"
 #include "collective.cuh"
+#include "reduction.cuh"
 #include "rng.cuh"

@@ -75,26 +75,21 @@ template <class S, int N> FST_FN vec<compute_t<S>, N> up_vec(vec<S, N> x) {
 
 // Two at a time where one instruction rounds a pair; the low half is the first element.
 template <class S> struct pair_rounder {
-    static FST_FN void from(compute_t<S> a, compute_t<S> b, S* y) {
-        y[0] = down<S>(a);
-        y[1] = down<S>(b);
-    }
+    static FST_FN vec<S, 2> from(compute_t<S> a, compute_t<S> b) { return {{down<S>(a), down<S>(b)}}; }
 };
 #if !defined(FST_HOST) && __CUDA_ARCH__ >= 800
 template <> struct pair_rounder<f16> {
-    static FST_FN void from(float a, float b, f16* y) {
+    static FST_FN vec<f16, 2> from(float a, float b) {
         u32 pair;
         asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(b), "f"(a));
-        y[0].bits = u16(pair);
-        y[1].bits = u16(pair >> 16);
+        return bit_cast<vec<f16, 2>>(pair);
     }
 };
 template <> struct pair_rounder<bf16> {
-    static FST_FN void from(float a, float b, bf16* y) {
+    static FST_FN vec<bf16, 2> from(float a, float b) {
         u32 pair;
         asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(b), "f"(a));
-        y[0].bits = u16(pair);
-        y[1].bits = u16(pair >> 16);
+        return bit_cast<vec<bf16, 2>>(pair);
     }
 };
 #endif
@@ -105,7 +100,11 @@ template <class S, int N> FST_FN vec<S, N> down_vec(vec<compute_t<S>, N> x) {
         y.v[0] = down<S>(x.v[0]);
     } else {
 #pragma unroll
-        for (int i = 0; i < N; i += 2) pair_rounder<S>::from(x.v[i], x.v[i + 1], y.v + i);
+        for (int i = 0; i < N; i += 2) {
+            const vec<S, 2> pair = pair_rounder<S>::from(x.v[i], x.v[i + 1]);
+            y.v[i] = pair.v[0];
+            y.v[i + 1] = pair.v[1];
+        }
     }
     return y;
 }

@@ -1,0 +1,105 @@
+"""The best placement of one pattern on one device: every candidate is scheduled, priced, and the cheapest kept.
+
+Example: ``best(make_pattern(graph), device)`` is a :class:`Placed` with its schedule, traffic and predicted time, or a
+:class:`Refusal` that says which limit no candidate could keep.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fstc.device.device import Device
+from fstc.ir.pattern import Pattern, Refusal
+from fstc.plan.artefact import Access, AxisPlace
+from fstc.plan.holds import choose_holds
+from fstc.plan.latency import Estimate, estimate, instructions
+from fstc.plan.placement import candidates
+from fstc.plan.schedule import Schedule, make_schedule
+from fstc.plan.traffic import access, uses
+
+MAX_BLOCKS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Placed:
+    pattern: Pattern
+    placement: tuple[AxisPlace, ...]
+    schedule: Schedule
+    accesses: tuple[Access, ...]
+    blocks: int
+    estimate: Estimate
+    work: float
+
+    @property
+    def bytes(self) -> int:
+        return sum(a.bytes for a in self.accesses)
+
+    @property
+    def l2_bytes(self) -> int:
+        return sum(a.l2_bytes for a in self.accesses)
+
+
+def register_limit(device: Device, threads: int) -> int:
+    """Registers a thread may use so that one block fits, less what the compiler keeps for itself."""
+    share = device.registers_per_sm // max(threads, 128)
+    return min(device.registers_per_thread_max, share) - 8
+
+
+def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed | Refusal:
+    """The cheapest legal placement; ties go to the first candidate."""
+    if pattern.refusal is not None:
+        return pattern.refusal
+    held = choose_holds(pattern)
+    found_uses = uses(pattern)
+    work = instructions(pattern)
+    chosen: Placed | None = None
+    reason = "no placement"
+    for placement in candidates(pattern, threads):
+        blocks = 1
+        for place in placement:
+            blocks *= place.grid
+        size = 32 * max((p.warp_stride * p.warps for p in placement), default=1)
+        if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
+            reason = f"{blocks} blocks of {size} threads do not fit a launch"
+            continue
+        schedule = make_schedule(
+            pattern, held, placement, registers=register_limit(device, size), shared=device.shared_per_block_max
+        )
+        if isinstance(schedule, str):
+            reason = schedule
+            continue
+        places = schedule.places
+        accesses = tuple(access(pattern, use, places, blocks) for use in found_uses)
+        price = estimate(
+            device, schedule, accesses, work, blocks, _reread(pattern, schedule, accesses, device, blocks), _idle(placement)
+        )
+        if price.blocks_per_sm and (chosen is None or price.time < chosen.estimate.time * 0.999):
+            chosen = Placed(pattern, placement, schedule, accesses, blocks, price, work)
+    return chosen if chosen is not None else Refusal("FSN020", -1, reason)
+
+
+def _idle(placement: tuple[AxisPlace, ...]) -> float:
+    """Positions that padding leaves empty, over those that work, minus one."""
+    share = 1.0
+    lanes = 1
+    for place in placement:
+        share *= place.covered / place.extent if place.extent else 1.0
+        lanes *= place.lanes
+    return share * max(1.0, 32 / lanes) - 1
+
+
+def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], device: Device, blocks: int) -> int:
+    """Bytes that are loaded again because a wanted hold found no room, where the L2 will have forgotten them.
+
+    They count when the rows that all resident blocks stream exceed half of the L2 (docs/architecture.md, "Bytes").
+    """
+    if not schedule.dropped:
+        return 0
+    phases = pattern.phases() - 1
+    reads = sum(a.bytes for a in accesses if a.mode == "read")
+    resident = min(blocks, device.sms)
+    working = reads / max(blocks, 1) * resident
+    again = reads * phases
+    return again if working > device.l2_bytes / 2 else again // 4
+
+
