@@ -12,6 +12,8 @@ import re
 
 from fstc.ir.graph import Attr
 
+INDENT = "  "
+MAX_COLUMNS = 110  # a longer function head is broken up
 _PLAIN = re.compile(r"[A-Za-z0-9_.\-]+")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _RESERVED = ("true", "false", "inf", "nan")
@@ -53,3 +55,12 @@ def number(value: float) -> str:
     if math.isnan(value):
         return "nan"
     return repr(float(value))
+
+
+def header(name: str, params: list[str], results: list[str]) -> list[str]:
+    """The lines of a function's head: one, or one a parameter where that would be long."""
+    tail = f") -> ({', '.join(results)}) {{"
+    line = f"func {name}({', '.join(params)}{tail}"
+    if len(line) <= MAX_COLUMNS or not params:
+        return [line]
+    return [f"func {name}(", *(f"{INDENT}{p}," for p in params[:-1]), f"{INDENT}{params[-1]}", tail]

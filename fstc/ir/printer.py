@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from fstc.ir.graph import Attr, Graph, Node, Region
-from fstc.ir.literals import attribute, quoted, symbol_name, value_name, word
-
-INDENT = "  "
+from fstc.ir.graph import Attr, Graph, Node
+from fstc.ir.literals import INDENT, attribute, header, quoted, symbol_name, value_name, word
 
 
 def print_graph(graph: Graph) -> str:
@@ -34,8 +32,7 @@ def _lines(graph: Graph) -> Iterator[str]:
         yield f"dim {name} = {value}"
     if graph.dims:
         yield ""
-    results = ", ".join(str(graph.type(v)) for v in graph.outputs)
-    yield f"func {symbol_name(graph.name)}({_params(graph)}) -> ({results}) {{"
+    yield from header(symbol_name(graph.name), _params(graph), [str(graph.type(v)) for v in graph.outputs])
     yield from _body(graph, INDENT)
     yield "}"
 
@@ -52,19 +49,15 @@ def _statement(graph: Graph, node: Node, indent: str, located: bool = True) -> I
     head += f" {_names(graph, node.inputs)}" if node.inputs else ""
     head += braces(_shown(node), {a.name for a in node.op.attrs if a.choices or a.type == "dtype"})
     for region in node.regions:
-        yield f"{head} ({_params(region.graph)}) {{"
-        yield from _region(region, indent + INDENT)
+        yield f"{head} ({', '.join(_params(region.graph))}) {{"
+        yield from _body(region.graph, indent + INDENT)
         head = f"{indent}}}"
     yield f"{head} : {types}" + (f" loc({quoted(node.loc)})" if node.loc and located else "")
 
 
-def _region(region: Region, indent: str) -> Iterator[str]:
-    yield from _body(region.graph, indent)
-
-
-def _params(graph: Graph) -> str:
+def _params(graph: Graph) -> list[str]:
     values = [graph.values[i] for i in graph.inputs]
-    return ", ".join(f"{value_name(v.name)}: {v.type}{braces(v.attrs, {'domain'})}" for v in values)
+    return [f"{value_name(v.name)}: {v.type}{braces(v.attrs, {'domain'})}" for v in values]
 
 
 def _shown(node: Node) -> list[tuple[str, Attr]]:

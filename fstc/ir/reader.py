@@ -25,10 +25,10 @@ MAX_TOKEN, MAX_STRING = 4096, 65536
 MAX_SYNTAX_ERRORS = 20  # each costs another reading of the text
 RECOVER_BELOW = 4 << 20  # characters; in larger texts the first syntax error ends the reading
 
-_STRING = r'"(?:[^"\\\n]|\\.)*"'
+STRING = r'"(?:[^"\\\n]|\\.)*"'
 _STATEMENT = re.compile(r"^[ \t]*(?:%[^=:\n{(]*=|return\b|func\b|dim\b|module\b|\})", re.MULTILINE)
-_DEFINES = re.compile(rf"[ \t]*(?:dim\s+(?P<dim>\w+)|(?P<values>%[^=:\n{{(]*)=|%{_STRING})")
-_VALUE = re.compile(rf"%(?:[A-Za-z0-9_.\-]+|{_STRING})")
+_DEFINES = re.compile(rf"[ \t]*(?:dim\s+(?P<dim>\w+)|(?P<values>%[^=:\n{{(]*)=|%{STRING})")
+_VALUE = re.compile(rf"%(?:[A-Za-z0-9_.\-]+|{STRING})")
 _TOKENS = {
     "VALUE": "a %name",
     "SYMBOL": "an @name",
@@ -39,6 +39,10 @@ _TOKENS = {
     "INT": "a number",
     "FLOAT": "a number",
     "$END": "the end of the file",
+}
+_CHARACTER_HELP = {
+    "#": "a comment begins with //",
+    '"': "a string ends on its line, and its escapes are those of JSON",
 }
 
 
@@ -113,7 +117,7 @@ def _without_comment_tail(text: str, at: int) -> str:
     head = text[:at].rstrip()
     while True:
         line = head[head.rfind("\n") + 1 :]
-        code = re.match(rf'(?:[^"/]|{_STRING}|/(?!/))*', line)
+        code = re.match(rf'(?:[^"/]|{STRING}|/(?!/))*', line)
         kept = code.end() if code else len(line)
         if not line[kept:].startswith("//"):
             return head
@@ -121,29 +125,25 @@ def _without_comment_tail(text: str, at: int) -> str:
 
 
 def _explain(error: UnexpectedInput, source: Source, at: int) -> Diagnostic:
+    """The diagnostic of lark's error; ``at`` is where :func:`_place` points."""
     if isinstance(error, UnexpectedToken):
-        found = str(error.token)
+        found, expected = str(error.token), _expected(error.accepts or error.expected)
         if error.token.type == "$END":
             label = Label(Span(source, at, at + 1), "the file ends here")
-            return Diagnostic(
-                "FST0102", "the file ends too early", label, help=_expected(error.accepts or error.expected)
-            )
-        length = len(found) if at == error.pos_in_stream else 1
-        expected = _expected(error.accepts or error.expected)
+            return Diagnostic("FST0102", "the file ends too early", label, help=expected)
     else:
-        found, length = source.text[at : at + 1] or "the end", 1
-        expected = _expected(error.allowed if isinstance(error, UnexpectedCharacters) and error.allowed else ())
-        if found == "#":
-            expected = "a comment begins with //"
-        elif found == '"':
-            expected = "a string ends on its line; its escapes are those of JSON"
-    label = Label(Span(source, at, at + length), "" if at == error.pos_in_stream else "something is missing here")
+        found = source.text[at : at + 1]
+        allowed = error.allowed if isinstance(error, UnexpectedCharacters) else None
+        expected = _CHARACTER_HELP.get(found) or _expected(allowed or set())
+    if not source.text.startswith(found, at):
+        label = Label(Span(source, at, at + 1), f"then comes `{_clip(found)}`")
+        return Diagnostic("FST0101", "something is missing at the end of the line", label, help=expected)
+    label = Label(Span(source, at, at + len(found)))
     return Diagnostic("FST0101", f"unexpected `{_clip(found)}`", label, help=expected)
 
 
-def _expected(terminals: object) -> str:
-    names = cast("set[str]", terminals or set())
-    shown = sorted({_terminal(t) for t in names if t != "COMMENT" and not t.startswith("__")})
+def _expected(terminals: set[str]) -> str:
+    shown = sorted({_terminal(t) for t in terminals if t != "COMMENT" and not t.startswith("__")})
     return f"expected {' or '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}" if shown else ""
 
 
@@ -167,7 +167,7 @@ def _statement_around(text: str, at: int) -> tuple[int, int] | None:
         start = match.start()
     if start < 0 or not _DEFINES.match(text, start):
         return None
-    chunk = re.sub(rf"{_STRING}|//[^\n]*", "", text[start:end])
+    chunk = re.sub(rf"{STRING}|//[^\n]*", "", text[start:end])
     balanced = chunk.count("{") == chunk.count("}") and chunk.count("(") == chunk.count(")")
     if not balanced and ("{\n" in chunk or "}" in chunk or ") {" in chunk):
         return None
@@ -188,7 +188,7 @@ def _too_deep(source: Source) -> Diagnostic | None:
     if max(rough, default=0) <= MAX_DEPTH:
         return None
     depth = 0
-    for match in re.finditer(rf"{_STRING}|//[^\n]*|[()\[\]{{}}]", source.text):
+    for match in re.finditer(rf"{STRING}|//[^\n]*|[()\[\]{{}}]", source.text):
         depth = max(0, depth + step.get(match[0], 0))
         if depth > MAX_DEPTH:
             label = Label(Span(source, match.start(), match.end()), f"opens level {depth}")
@@ -199,7 +199,7 @@ def _too_deep(source: Source) -> Diagnostic | None:
 def _too_long(source: Source) -> Diagnostic | None:
     if all(len(line) <= MAX_TOKEN for line in source.text.split("\n")):
         return None
-    for match in re.finditer(rf"{_STRING}|//[^\n]*|[\w.+\-%@]+", source.text):
+    for match in re.finditer(rf"{STRING}|//[^\n]*|[\w.+\-%@]+", source.text):
         limit = MAX_STRING if match[0][0] == '"' else MAX_TOKEN
         if match.end() - match.start() > limit and not match[0].startswith("//"):
             label = Label(Span(source, match.start(), match.end()), f"{match.end() - match.start():,} characters")

@@ -81,11 +81,13 @@ class RegionText(NamedTuple):
 
 
 class Dim(NamedTuple):
+    keyword: Token
     name: Token
     default: Expr | None
 
 
 class ModuleHead(NamedTuple):
+    keyword: Token
     name: Token
     attrs: list[Attribute]
 
@@ -93,6 +95,7 @@ class ModuleHead(NamedTuple):
 class File(NamedTuple):
     module: ModuleHead | None
     dims: list[Dim]
+    keyword: Token
     func: Token
     params: list[Param]
     results: list[Token]
@@ -149,7 +152,7 @@ class Records(Transformer[Token, Any]):
     region = staticmethod(lambda c: RegionText(c[0], *c[1]))
     body = staticmethod(lambda c: (c[:-1], c[-1]))
     dim = staticmethod(lambda c: Dim(*c))
-    module = staticmethod(lambda c: ModuleHead(c[0], c[1] or []))
+    module = staticmethod(lambda c: ModuleHead(c[0], c[1], c[2] or []))
     func = staticmethod(lambda c: c)
     result = staticmethod(lambda c: Return(c[0], c[1:]))
 
@@ -157,5 +160,5 @@ class Records(Transformer[Token, Any]):
         return Statement(c[0], c[1], c[2], c[3] or [], c[4], c[5], c[6])
 
     def start(self, c: Children) -> File:
-        name, params, results, (body, result) = c[-1]
-        return File(c[0], c[1:-1], name, params, results, body, result)
+        keyword, name, params, results, (body, result) = c[-1]
+        return File(c[0], c[1:-1], keyword, name, params, results, body, result)

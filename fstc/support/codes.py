@@ -71,6 +71,9 @@ FST0012 made for another device
     another one.
 FST0013 bindings without a .fir
     `--bind` sets extents where a .fir is read; in artefacts they are fixed.
+FST0014 a bad option value
+    The value of a flag, of an FSTC_ variable or in the settings file has the wrong type, is not among
+    the choices or is too small.
 """,
     exit=USAGE,
 )
