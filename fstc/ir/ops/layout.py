@@ -132,11 +132,12 @@ def _pad_type(infer: Infer) -> tuple[TensorType, ...]:
 
 
 def pad(x: Any, value: Any, low: Sequence[int], high: Sequence[int], interior: Sequence[int]) -> Any:
-    """``x`` with ``value`` around and between its elements; negative widths cut."""
+    """``x`` with ``value`` around and between its elements; negative widths cut, down to nothing at most."""
     import numpy as np
 
     spread = [(n - 1) * (gap + 1) + 1 if n else 0 for n, gap in zip(x.shape, interior, strict=True)]
-    out = np.full([a + n + b for a, n, b in zip(low, spread, high, strict=True)], value, dtype=x.dtype)
+    shape = [max(a + n + b, 0) for a, n, b in zip(low, spread, high, strict=True)]
+    out = np.full(shape, value, dtype=x.dtype)
     to, source = [], []
     for n, gap, before, size in zip(x.shape, interior, low, out.shape, strict=True):
         step = gap + 1
