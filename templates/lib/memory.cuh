@@ -19,22 +19,6 @@ template <class T, int N> struct alignas(sizeof(T) * N < 16 ? sizeof(T) * N : 16
 
 // ---- memory -----------------------------------------------------------------------------------------------
 
-#if defined(FST_HOST)
-
-// Inlined, so that the checker's report carries the kernel's line; fst_host_load and fst_host_store copy.
-template <int N, class T> FST_FN vec<T, N> load_vec(const T* p) {
-    static_assert(sizeof(vec<T, N>) <= 16, "one access is at most 16 bytes");
-    vec<T, N> x;
-    fst_host_load(&x, p, unsigned(sizeof x));
-    return x;
-}
-template <class T, int N> FST_FN void store_vec(T* p, vec<T, N> x) {
-    static_assert(sizeof(vec<T, N>) <= 16, "one access is at most 16 bytes");
-    fst_host_store(p, &x, unsigned(sizeof x));
-}
-
-#else
-
 // The builtin type that one instruction moves; a struct of bytes would be moved in pieces.
 template <int Bytes> struct word;
 template <> struct word<1> {
@@ -52,17 +36,30 @@ template <> struct word<8> {
 template <> struct word<16> {
     using type = uint4;
 };
+template <class Vec> using word_t = typename word<sizeof(Vec)>::type;
 
+// On the host these are inlined too, so that the checker's report carries the kernel's line; fst_host_load
+// and fst_host_store report and copy.
 template <int N, class T> FST_FN vec<T, N> load_vec(const T* p) {
-    using Word = typename word<sizeof(vec<T, N>)>::type;
+    using Word = word_t<vec<T, N>>;
+#if defined(FST_HOST)
+    Word x;
+    fst_host_load(&x, p, unsigned(sizeof x));
+    return bit_cast<vec<T, N>>(x);
+#else
     return bit_cast<vec<T, N>>(*reinterpret_cast<const Word*>(p));
-}
-template <class T, int N> FST_FN void store_vec(T* p, vec<T, N> x) {
-    using Word = typename word<sizeof(vec<T, N>)>::type;
-    *reinterpret_cast<Word*>(p) = bit_cast<Word>(x);
+#endif
 }
 
+template <class T, int N> FST_FN void store_vec(T* p, vec<T, N> x) {
+    using Word = word_t<vec<T, N>>;
+#if defined(FST_HOST)
+    const Word bits = bit_cast<Word>(x);
+    fst_host_store(p, &bits, unsigned(sizeof bits));
+#else
+    *reinterpret_cast<Word*>(p) = bit_cast<Word>(x);
 #endif
+}
 
 // ---- vectors between storage and compute types ------------------------------------------------------------
 

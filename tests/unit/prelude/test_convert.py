@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fstc.ir.ops.numerics import cast
+from fstc.ir.ops.numerics import cast, wide
 from fstc.ir.types import BF16, F8E4M3FN, F8E5M2, F16, DType
 from tests.unit.prelude.host_library import Library, build
 
@@ -42,15 +42,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def same_bits(got: Any, want: Any) -> Any:
     """Equal bits, or NaN both."""
     bits = np.dtype(f"u{got.dtype.itemsize}")
-    with np.errstate(invalid="ignore"):
-        got_nan, want_nan = np.isnan(got.astype(np.float64)), np.isnan(want.astype(np.float64))
+    got_nan, want_nan = np.isnan(wide(got)), np.isnan(wide(want))
     return (got.view(bits) == want.view(bits)) & ~want_nan | got_nan & want_nan
 
 
 def canonical(x: Any) -> Any:
     """Not NaN, or the canonical one: every bit but the sign."""
-    with np.errstate(invalid="ignore"):
-        nan = np.isnan(x.astype(np.float64))
+    nan = np.isnan(wide(x))
     return (x.view(f"u{x.dtype.itemsize}") == (1 << 8 * x.dtype.itemsize - 1) - 1) | ~nan
 
 
@@ -110,7 +108,7 @@ def nearest(x: Fraction, finite: list[tuple[Fraction, int]]) -> int:
 @each
 def test_wide_sources_round_once(dtype: DType, source: str, library: Library) -> None:
     """Just off a midpoint: rounding through f32 (or f64, from i64) first would land on it and tie."""
-    positive = values(dtype)[: 1 << 8 * dtype.size - 1].astype(np.float64)
+    positive = wide(values(dtype)[: 1 << 8 * dtype.size - 1])
     table = [(Fraction(float(v)), bits) for bits, v in enumerate(positive) if np.isfinite(v)]
     middles = [(at, (table[at][0] + table[at + 1][0]) / 2) for at in range(len(table) - 1)]
     if source == "i64":

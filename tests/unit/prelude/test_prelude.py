@@ -114,7 +114,8 @@ def test_shuffle_and_vectors_keep_the_bits(dtype: DType, library: Library) -> No
 def test_combiners(dtype: DType, library: Library) -> None:
     compute = {"double": np.float64, "float": np.float32}.get(dtype.compute, dtype.numpy())
     some = [0.0, -0.0, 1.5, -2.0, np.inf, -np.inf, np.nan] if dtype.is_float else constants(dtype)
-    a, b = (g.reshape(-1).astype(compute) for g in np.meshgrid(some, some))
+    line = np.array(some, compute)
+    a, b = (g.reshape(-1).copy() for g in np.meshgrid(line, line))
     y = np.zeros((4, a.size), compute)
     library.call(f"combine_{dtype}", a, b, y, a.size)
     with np.errstate(all="ignore"):
