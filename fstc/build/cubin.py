@@ -38,7 +38,9 @@ class CubinKernel:
 
 
 @dataclass(frozen=True)
-class _Section:
+class Section:
+    """A section of the ELF file."""
+
     name: str
     type: int
     link: int
@@ -56,7 +58,7 @@ def read_cubin(image: bytes) -> dict[str, CubinKernel]:
 
 
 def _read(image: memoryview) -> dict[str, CubinKernel]:
-    sections, arch = _sections(image)
+    sections, arch = read_sections(image)
     by_name = {s.name: s for s in sections}
     kernels: dict[str, CubinKernel] = {}
     for section in sections:
@@ -73,8 +75,8 @@ def _read(image: memoryview) -> dict[str, CubinKernel]:
     return dict(sorted(_global_info(kernels, sections, by_name).items()))
 
 
-def _sections(image: memoryview) -> tuple[list[_Section], int]:
-    """All sections, and the architecture's number."""
+def read_sections(image: memoryview) -> tuple[list[Section], int]:
+    """All sections, and the architecture's number; ValueError or struct.error when they are damaged."""
     if bytes(image[:6]) != b"\x7fELF\x02\x01":
         raise ValueError("no 64-bit little-endian ELF file")
     (machine,) = struct.unpack_from("<H", image, 18)
@@ -89,7 +91,7 @@ def _sections(image: memoryview) -> tuple[list[_Section], int]:
         raise ValueError("bad section table")
     headers = [struct.unpack_from("<IIQQQQIIQQ", image, table + i * entry) for i in range(count)]
     strings = _body(image, headers[names])
-    sections = [_Section(_string(strings, h[0]), h[1], h[6], h[7], _body(image, h), h[5]) for h in headers]
+    sections = [Section(_string(strings, h[0]), h[1], h[6], h[7], _body(image, h), h[5]) for h in headers]
     # The SM number moved within the flags with version 8 of the ABI (CUDA 13).
     return sections, flags >> 8 & 0xFF if image[8] >= 8 else flags & 0xFF
 
@@ -121,7 +123,7 @@ def _attributes(data: memoryview) -> Iterator[tuple[int, int, memoryview]]:
         at += length
 
 
-def _local_info(kernel: CubinKernel, section: _Section) -> CubinKernel:
+def _local_info(kernel: CubinKernel, section: Section) -> CubinKernel:
     for attribute, value, data in _attributes(section.data):
         if attribute == MAX_THREADS:
             x, y, z = struct.unpack_from("<III", data)
@@ -134,7 +136,7 @@ def _local_info(kernel: CubinKernel, section: _Section) -> CubinKernel:
 
 
 def _global_info(
-    kernels: dict[str, CubinKernel], sections: list[_Section], by_name: dict[str, _Section]
+    kernels: dict[str, CubinKernel], sections: list[Section], by_name: dict[str, Section]
 ) -> dict[str, CubinKernel]:
     """Registers and frames, which the file keeps by symbol number."""
     info, symbols = by_name.get(".nv.info"), by_name.get(".symtab")

@@ -6,6 +6,8 @@ stack frame, fewer blocks on an SM than planned.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fstc.build.artefact import Estimate, Finding, Resources
@@ -28,23 +30,23 @@ class Checked:
     findings: tuple[Finding, ...]
 
 
-def check_kernel(device: Device, code: KernelCode, used: Resources) -> Checked:
-    """Findings are data; a kernel that does not fit its description at all is refused."""
+def check_kernel(device: Device, code: KernelCode, used: Resources, spilled: Sequence[int] = ()) -> Checked:
+    """Findings are data; a kernel that does not fit its description at all is refused.
+
+    ``spilled``: the source lines that spill, worst first.
+    """
     _require_fit(code, used)
     planned = estimate(device, code)
     blocks, limiter = blocks_per_sm(device, code.block, used.registers, used.shared + code.shared)
     findings = []
 
-    def found(number: str, message: str) -> None:
-        finding = Finding(code=number, device=device.name, kernel=code.symbol, op=ops_of(code), message=message)
-        findings.append(finding)
+    def found(number: str, message: str, lines: Sequence[int] = ()) -> None:
+        op = ops_of(code, lines)
+        findings.append(Finding(code=number, device=device.name, kernel=code.symbol, op=op, message=message))
 
     if used.spill_stores or used.spill_loads:
-        found(
-            "FST0510",
-            f"{code.name} spills {used.spill_stores} bytes out and {used.spill_loads} bytes in a thread, "
-            f"at {used.registers} registers",
-        )
+        bytes_text = f"{used.spill_stores} bytes out and {used.spill_loads} bytes in a thread"
+        found("FST0510", f"{code.name} spills {bytes_text}, at {used.registers} registers", spilled)
     elif used.stack:
         found("FST0511", f"{code.name} has {used.stack} bytes of stack a thread")
     if blocks < planned.blocks_per_sm:
@@ -60,9 +62,16 @@ def estimate(device: Device, code: KernelCode) -> Estimate:
     return Estimate(registers=registers, shared=code.shared, blocks_per_sm=promised, limiter=limiter)
 
 
-def ops_of(code: KernelCode) -> str:
-    """The kernel's ops in source order, shortened."""
-    ops = list(dict.fromkeys(origin.op for origin in code.origins))
+def ops_of(code: KernelCode, lines: Sequence[int] = ()) -> str:
+    """The ops of these lines in their order, or all of the kernel's; shortened.
+
+    A line without an origin (a loop's head, an index) counts for the op before it.
+    """
+    origins = sorted(code.origins, key=lambda origin: origin.line)
+    starts = [origin.line for origin in origins]
+    if lines:
+        origins = [origins[at - 1] for line in lines if (at := bisect_right(starts, line))]
+    ops = list(dict.fromkeys(origin.op for origin in origins))
     rest = f"; and {len(ops) - MOST_OPS} more" if len(ops) > MOST_OPS else ""
     return "; ".join(ops[:MOST_OPS]) + rest
 

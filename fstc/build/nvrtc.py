@@ -22,6 +22,7 @@ import msgspec
 from fstc.build.artefact import Resources
 from fstc.build.cubin import read_cubin
 from fstc.build.nvrtc_log import error_diagnostics, stable_log, used_by_function
+from fstc.build.spill_lines import spill_lines
 from fstc.support.diagnostics import Diagnostic, FstcError, Note
 from fstc.support.resources import resource
 
@@ -36,12 +37,13 @@ UNIT = "kernel.cu"  # the same for every source: NVRTC derives internal names fr
 
 
 class Compiled(msgspec.Struct, frozen=True, kw_only=True):
-    """One compiled source. ``kernels`` is by symbol."""
+    """One compiled source. ``kernels`` is by symbol, and so are the source lines that spill, worst first."""
 
     cubin: bytes
     log: str
     kernels: dict[str, Resources]
     ptx: str = ""
+    spill_lines: dict[str, tuple[int, ...]] = {}
 
 
 def compile_cubin(
@@ -64,7 +66,13 @@ def compile_cubin(
     ok, log, cubin, ptx_text = _compile(source, headers, flags)
     if not ok:
         raise _failed(source, name, headers, flags, log, bundle)
-    return Compiled(cubin=cubin, log=log, kernels=_resources(cubin, log), ptx=ptx_text if ptx else "")
+    kernels = _resources(cubin, log)
+    lines: dict[str, tuple[int, ...]] = {}
+    if any(k.spill_stores or k.spill_loads for k in kernels.values()):
+        # The same code once more, with a line table. It is not kept: it names the current folder.
+        _, _, with_lines, _ = _compile(source, headers, (*flags, "-lineinfo"))
+        lines = spill_lines(with_lines)
+    return Compiled(cubin=cubin, log=log, kernels=kernels, ptx=ptx_text if ptx else "", spill_lines=lines)
 
 
 def require_arch(arch: str) -> None:

@@ -141,7 +141,7 @@ def _add_device(
         if used is None:
             message = f"{kernel.file} has no kernel called {kernel.symbol}"
             raise FstcError(Diagnostic("FST0505", message, file=kernel.file, help=rerun_help("codegen")))
-        checked = check_kernel(device, kernel, used)
+        checked = check_kernel(device, kernel, used, result.spill_lines.get(kernel.symbol, ()))
         findings += checked.findings
         name = f"{device.arch}-{sha256(result.cubin)[:DIGEST_DIGITS]}"
         entries[f"cubins/{name}.cubin"] = result.cubin

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 from build_example import HEADERS, scale_source, spilling_source
 
-from fstc.build.cubin import read_cubin
+from fstc.build.cubin import read_cubin, read_sections
 from fstc.build.nvrtc import compile_cubin, compiler_version, prelude
 from fstc.build.nvrtc_log import error_diagnostics, used_by_function
+from fstc.build.spill_lines import INSTRUCTION_BYTES, LOCAL_MEMORY, OPCODE_BITS, spill_lines
 from fstc.support.diagnostics import FstcError, render_text
 
 pytestmark = pytest.mark.nvrtc
@@ -56,6 +58,34 @@ def test_spills_are_read() -> None:
     used = compile_cubin(spilling_source("s"), "kernels/s.cu", "sm_90", {}).kernels["s"]
     assert used.registers == 32
     assert used.spill_stores > 0 and used.spill_loads > 0 and used.stack > 0
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_spills_are_found_by_line(arch: str) -> None:
+    """The widths of the instructions that are looked up add up to what ptxas says, so none is missed."""
+    source = spilling_source("s")
+    compiled = compile_cubin(source, "kernels/s.cu", arch, {})
+    assert set(compiled.spill_lines) == {"s"}
+    texts = source.splitlines()
+    assert all("j" in texts[line - 1] or line <= 6 for line in compiled.spill_lines["s"])
+    assert {5, 9, 11} <= set(compiled.spill_lines["s"])
+    sections, _ = read_sections(memoryview(compiled.cubin))
+    (code,) = (s.data for s in sections if s.name == ".text.s")
+    widths = {4: 4, 5: 8, 6: 16}  # the instruction's size field
+    counted = dict.fromkeys(LOCAL_MEMORY, 0)
+    for at in range(0, len(code), INSTRUCTION_BYTES):
+        low, high = struct.unpack_from("<QQ", code, at)
+        if low & OPCODE_BITS in counted:
+            counted[low & OPCODE_BITS] += widths[high >> 9 & 7]
+    used = compiled.kernels["s"]
+    assert sorted(counted.values()) == sorted((used.spill_stores, used.spill_loads))
+
+
+def test_lines_of_an_image_without_them() -> None:
+    image = compile_cubin(spilling_source("s"), "kernels/s.cu", "sm_90", {}).cubin
+    assert spill_lines(image) == {}
+    assert spill_lines(b"") == {}
+    assert spill_lines(image[: len(image) // 2]) == {}
 
 
 def test_equal_input_gives_equal_bytes_under_any_file_name() -> None:

@@ -18,6 +18,7 @@ from fstc.build.cache import Cache
 from fstc.build.compile import Progress
 from fstc.build.package import DATE, Package, pack
 from fstc.build.run import Built, ConstantsFile, build
+from fstc.codegen.artefact import Origin
 from fstc.support.diagnostics import FstcError
 from fstc.support.files import sha256
 
@@ -126,6 +127,14 @@ def test_spills_and_lost_occupancy_are_findings() -> None:
     result = build(GRAPH, [device_build("h200", {"s": free}, (kernel("s", free, block=512, min_blocks=2),))])
     assert [f.code for f in result.findings] == ["FST0512"]
     assert "planned 2" in result.findings[0].message
+
+
+def test_a_spill_names_the_ops_of_its_lines() -> None:
+    text = spilling_source("s")
+    origins = (Origin(2, "%a = untouched"), Origin(5, "%b = load"), Origin(9, "%c = sum"), Origin(11, "%d = scale"))
+    code = msgspec.structs.replace(kernel("s", text, block=1024, min_blocks=2), origins=origins)
+    (finding,) = build(GRAPH, [device_build("h200", {"s": text}, (code,))]).findings
+    assert set(finding.op.split("; ")) == {"%b = load", "%c = sum", "%d = scale"}
 
 
 def test_a_stack_is_a_finding() -> None:
