@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 
 from fstc.ir.extents import Extents, Lost
 from fstc.ir.graph import Attr
@@ -19,6 +18,7 @@ from fstc.ir.syntax import Attribute, Expr, Floating, Integer, ListOf, Name, Neg
 from fstc.ir.types import DTYPES
 from fstc.support.diagnostics import Diagnostic, FstcError, Label, Note
 from fstc.support.source import Span
+from fstc.support.suggest import clipped, did_you_mean
 
 INPUT_ATTRS = (
     AttrDef("low", "float", required=False, doc="least random test value"),
@@ -110,11 +110,10 @@ def _check_name(
 ) -> None:
     _check_twice(item, seen, extents)
     if str(item.name) not in known:
-        close = get_close_matches(str(item.name), list(known), n=1)
         listing = f"it has {', '.join(known)}" if known else "it has none"
-        help = f"did you mean `{close[0]}`?" if close else listing
+        help = did_you_mean(str(item.name), known) or listing
         label = Label(extents.span(item.name))
-        raise FstcError(Diagnostic("FST0302", f"{owner} has no attribute `{item.name}`", label, help=help))
+        raise FstcError(Diagnostic("FST0302", f"{owner} has no attribute `{clipped(item.name)}`", label, help=help))
 
 
 def _check_twice(item: Attribute, seen: dict[str, Attribute], extents: Extents) -> None:
@@ -169,7 +168,7 @@ def _str(definition: AttrDef, expr: Expr, extents: Extents) -> Attr:
     value = unquoted(expr, extents) if isinstance(expr, Text) else str(expr.token)
     if definition.choices and value not in definition.choices:
         wanted = " ".join(definition.choices)
-        raise _refused(expr, extents, "FST0305", f"`{definition.name}` is `{value}`", f"one of: {wanted}")
+        raise _refused(expr, extents, "FST0305", f"`{definition.name}` is `{clipped(value)}`", f"one of: {wanted}")
     return value
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from lark import Token
 
@@ -16,11 +15,13 @@ from fstc.ir.attributes import INPUT_ATTRS, Attrs, attribute_span, checked, unqu
 from fstc.ir.constants import ConstantStore
 from fstc.ir.extents import Extents, Lost
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
+from fstc.ir.literals import value_name
 from fstc.ir.ops.opdef import Form, Infer, OpDef, OpError
 from fstc.ir.syntax import Attribute, File, Param, RegionText, Return, Statement, Text, spelled
 from fstc.ir.types import F32, TensorType
 from fstc.support.diagnostics import Diagnostic, FstcError, Label, Note
 from fstc.support.source import Span
+from fstc.support.suggest import clipped, did_you_mean
 
 UNKNOWN = TensorType(F32, (-1,))  # stands in, by identity, for a type that another error accounts for
 IN_REGIONS = (Form.ELEMENTWISE, Form.CONSTANT)
@@ -50,11 +51,11 @@ class BodyBuilder:
 
     def function(self, file: File) -> Body:
         """The function's body; its results are checked against the signature."""
+        types = [self._type(param.type) for param in file.params]
         signature = [self._type(token) for token in file.results]
         body = self._open(file.params, file.body, None)
-        for param in file.params:
-            attrs = self._input_attrs(param, signature)
-            self._define(body, param.name, self._type(param.type), attrs=attrs)
+        for param, type in zip(file.params, types, strict=True):
+            self._define(body, param.name, type, attrs=self._input_attrs(param, type, signature))
         self._statements(body, file.body, file.result)
         self._check_results(body, file, signature)
         return body
@@ -122,9 +123,8 @@ class BodyBuilder:
         place, before = _place(s, self.extents), len(self.errors)
         op = self.ops.get(str(s.op))
         if op is None:
-            close = get_close_matches(str(s.op), list(self.ops), n=1)
-            help = f"did you mean `{close[0]}`?" if close else "`fstc ops` lists the ops"
-            self._error("FST0201", f"unknown op `{s.op}`", self._span(s.op), help=help)
+            help = did_you_mean(str(s.op), self.ops) or "`fstc ops` lists the ops"
+            self._error("FST0201", f"unknown op `{clipped(s.op)}`", self._span(s.op), help=help)
             return None
         if body.outer and op.form not in IN_REGIONS:
             self._error("FST0213", f"{op.name} may not stand in a region", self._span(s.op),
@@ -212,20 +212,23 @@ class BodyBuilder:
             known = body.values[value].type if value >= 0 else UNKNOWN
             if known != type and known is not UNKNOWN and type is not UNKNOWN:
                 note = Note("declared here", self._span(declared))
-                self._error("FST0211", f"{token} is {known}, declared is {type}", self._span(token), notes=(note,))
+                self._error(
+                    "FST0211", f"{clipped(token)} is {known}, declared is {type}", self._span(token), notes=(note,)
+                )
 
-    def _input_attrs(self, param: Param, signature: list[TensorType]) -> Attrs:
+    def _input_attrs(self, param: Param, type: TensorType, signature: list[TensorType]) -> Attrs:
         values, wrong, _ = checked(param.attrs, INPUT_ATTRS, self.extents, "an input", self._span(param.name))
         self.errors += wrong
         alias = values.get("alias")
         if alias is not None:
             item = next(a for a in param.attrs if a.name == "alias")
-            type = self._type(param.type)
             if not 0 <= alias < len(signature):
                 message = f"there is no output {alias}: the function has {len(signature)}"
                 self._error("FST0305", message, attribute_span(item, self.extents))
             elif type != signature[alias] and type is not UNKNOWN and signature[alias] is not UNKNOWN:
-                message = f"{param.name} is {type}, output {alias} is {signature[alias]}: they cannot share memory"
+                message = (
+                    f"{clipped(param.name)} is {type}, output {alias} is {signature[alias]}: they cannot share memory"
+                )
                 self._error("FST0305", message, attribute_span(item, self.extents))
         return tuple(sorted(values.items()))
 
@@ -239,15 +242,14 @@ class BodyBuilder:
         later = body.later.get(name)
         if later is not None:
             note = Note("defined here", self._span(later))
-            self._error("FST0204", f"{token} is used before its definition", self._span(token), notes=(note,))
+            self._error("FST0204", f"{clipped(token)} is used before its definition", self._span(token), notes=(note,))
         elif body.outer and name in body.outer.later:
             note = Note("defined here", self._span(body.outer.later[name]))
-            message = f"{token} is outside the region, which sees its parameters only"
+            message = f"{clipped(token)} is outside the region, which sees its parameters only"
             self._error("FST0212", message, self._span(token), notes=(note,))
         else:
-            close = get_close_matches(name, list(body.ids), n=1)
-            help = f"did you mean %{close[0]}?" if close else ""
-            self._error("FST0202", f"unknown name {token}", self._span(token), help=help)
+            help = did_you_mean(name, body.ids, value_name)
+            self._error("FST0202", f"unknown name {clipped(token)}", self._span(token), help=help)
             self.lost.add(name)
         return None
 
@@ -257,7 +259,7 @@ class BodyBuilder:
         name, id = _name(token), len(body.values)
         if name in body.ids:
             note = Note("first defined here", body.values[body.ids[name]].span)
-            self._error("FST0203", f"{token} is defined twice", self._span(token), notes=(note,))
+            self._error("FST0203", f"{clipped(token)} is defined twice", self._span(token), notes=(note,))
         else:
             body.ids[name] = id
         body.values.append(Value(id, name, type, node, index, attrs, self._span(token)))
@@ -293,7 +295,7 @@ class BodyBuilder:
 
     def _typed_here(self, body: Body, token: Token) -> Note:
         value = self._value(body, token)
-        return Note(f"{token} is {value.type}", value.span)
+        return Note(f"{clipped(token)} is {value.type}", value.span)
 
     def _span(self, token: Token) -> Span:
         return self.extents.span(token)

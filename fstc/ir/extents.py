@@ -7,7 +7,6 @@ a division with a remainder, a result beyond 63 bits or a negative extent is ref
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from lark import Token
 
@@ -16,6 +15,7 @@ from fstc.ir.syntax import Chain, Dim, Expr, Floating, Integer, ListOf, Name, Ne
 from fstc.ir.types import DTYPES, TensorType
 from fstc.support.diagnostics import Diagnostic, FstcError, Label, Note
 from fstc.support.source import Source, Span
+from fstc.support.suggest import clipped, did_you_mean
 
 LIMIT = 2**63 - 1
 MAX_RANK = 8
@@ -57,7 +57,7 @@ class Extents:
                 known = f"declared are {', '.join(first)}" if first else "the file declares none"
                 message = f"--bind {name}: no such named extent"
                 errors.append(
-                    Diagnostic("FST0316", message, help=_suggest(name, first) or known, file=self.source.name)
+                    Diagnostic("FST0316", message, help=did_you_mean(name, first) or known, file=self.source.name)
                 )
         return errors
 
@@ -114,8 +114,8 @@ class Extents:
         base = token.start_pos or 0
         dtype = DTYPES.get(str(parts.dtype))
         if dtype is None:
-            message = f"unknown element type `{parts.dtype}`"
-            help = _suggest(str(parts.dtype), DTYPES) or f"element types are {' '.join(DTYPES)}"
+            message = f"unknown element type `{clipped(parts.dtype)}`"
+            help = did_you_mean(str(parts.dtype), DTYPES) or f"element types are {' '.join(DTYPES)}"
             raise FstcError(self._at(parts.dtype, "FST0208", message, help=help, base=base))
         if len(parts.extents) > MAX_RANK:
             message = f"rank {len(parts.extents)}; ranks 0 to {MAX_RANK} are supported"
@@ -140,8 +140,8 @@ class Extents:
         if name in self.lost:
             raise Lost
         self.lost.add(name)
-        help = _suggest(name, self.bound) or f"declare it above the function: dim {name} = ..."
-        raise FstcError(self._at(token, "FST0314", f"unknown named extent `{name}`", help=help, base=base))
+        help = did_you_mean(name, self.bound) or f"declare it above the function: dim {name} = ..."
+        raise FstcError(self._at(token, "FST0314", f"unknown named extent `{clipped(name)}`", help=help, base=base))
 
     def _apply(self, operator: Token, a: int, b: int, expr: Expr, base: int) -> int:
         if operator == "+":
@@ -169,8 +169,3 @@ class Extents:
         self, token: Token, code: str, message: str, *, notes: tuple[Note, ...] = (), help: str = "", base: int = 0
     ) -> Diagnostic:
         return Diagnostic(code, message, Label(self.span(token, base)), notes, help)
-
-
-def _suggest(name: str, known: Mapping[str, object]) -> str:
-    close = get_close_matches(name, list(known), n=1)
-    return f"did you mean `{close[0]}`?" if close else ""

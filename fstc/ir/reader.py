@@ -18,6 +18,7 @@ from fstc.ir.grammar import parser
 from fstc.ir.syntax import File, TypeText
 from fstc.support.diagnostics import Diagnostic, FstcError, Label
 from fstc.support.source import Source, Span
+from fstc.support.suggest import alternatives, clipped
 
 MAX_BYTES = 16 << 20
 MAX_DEPTH = 64
@@ -38,7 +39,7 @@ _TOKENS = {
     "STRING": "a string",
     "INT": "a number",
     "FLOAT": "a number",
-    "$END": "the end of the file",
+    "$END": "the end of the file, which holds one function",
 }
 _CHARACTER_HELP = {
     "#": "a comment begins with //",
@@ -84,7 +85,7 @@ def read_text(source: Source) -> Reading:
         except UnexpectedInput as error:
             at = _place(error, text)
             errors.append(_explain(error, source, at))
-        chunk = _statement_around(text, at)
+        chunk = None if errors[-1].code == "FST0102" else _statement_around(text, at)
         if chunk is None or len(errors) >= MAX_SYNTAX_ERRORS or len(text) > RECOVER_BELOW:
             return Reading(None, errors, frozenset(lost))
         start, end = chunk
@@ -109,7 +110,8 @@ def _place(error: UnexpectedInput, text: str) -> int:
     code = _without_comment_tail(text, at)
     if ended:
         return max(0, len(code) - 1)
-    return len(code) if "\n" in text[len(code) : at] and code else at
+    missing = code and "\n" in text[len(code) : at] and _wanted(error) != {"$END"}
+    return len(code) if missing else at
 
 
 def _without_comment_tail(text: str, at: int) -> str:
@@ -126,35 +128,37 @@ def _without_comment_tail(text: str, at: int) -> str:
 
 def _explain(error: UnexpectedInput, source: Source, at: int) -> Diagnostic:
     """The diagnostic of lark's error; ``at`` is where :func:`_place` points."""
+    shown = sorted({_terminal(t) for t in _wanted(error)})
+    help = f"expected {alternatives(shown)}" if shown else ""
     if isinstance(error, UnexpectedToken):
-        found, expected = str(error.token), _expected(error.accepts or error.expected)
+        found = str(error.token)
         if error.token.type == "$END":
             label = Label(Span(source, at, at + 1), "the file ends here")
-            return Diagnostic("FST0102", "the file ends too early", label, help=expected)
+            return Diagnostic("FST0102", "the file ends too early", label, help=help)
     else:
         found = source.text[at : at + 1]
-        allowed = error.allowed if isinstance(error, UnexpectedCharacters) else None
-        expected = _CHARACTER_HELP.get(found) or _expected(allowed or set())
+        help = _CHARACTER_HELP.get(found, help)
     if not source.text.startswith(found, at):
-        label = Label(Span(source, at, at + 1), f"then comes `{_clip(found)}`")
-        return Diagnostic("FST0101", "something is missing at the end of the line", label, help=expected)
+        label = Label(Span(source, at, at + 1), f"then comes `{clipped(found)}`")
+        return Diagnostic("FST0101", "something is missing at the end of the line", label, help=help)
     label = Label(Span(source, at, at + len(found)))
-    return Diagnostic("FST0101", f"unexpected `{_clip(found)}`", label, help=expected)
+    return Diagnostic("FST0101", f"unexpected `{clipped(found)}`", label, help=help)
 
 
-def _expected(terminals: set[str]) -> str:
-    shown = sorted({_terminal(t) for t in terminals if t != "COMMENT" and not t.startswith("__")})
-    return f"expected {' or '.join([', '.join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)}" if shown else ""
+def _wanted(error: UnexpectedInput) -> set[str]:
+    """The terminals that could stand there; what is ignored everywhere is left out."""
+    found: set[str] | None = None
+    if isinstance(error, UnexpectedToken):
+        found = error.accepts or error.expected
+    elif isinstance(error, UnexpectedCharacters):
+        found = error.allowed
+    return {t for t in found or () if t != "COMMENT" and not t.startswith("__")}
 
 
 def _terminal(name: str) -> str:
     if name in _TOKENS:
         return _TOKENS[name]
     return f"`{parser().get_terminal(name).pattern.value}`"
-
-
-def _clip(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "\u2026"
 
 
 def _statement_around(text: str, at: int) -> tuple[int, int] | None:
