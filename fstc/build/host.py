@@ -14,10 +14,9 @@ library is :mod:`fstc.build.host_library`'s part.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache as memoize
 from pathlib import Path
@@ -37,7 +36,8 @@ COMMON = (
     "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-ffp-contract=off",
     "-fno-math-errno", "-fno-strict-aliasing", "-fwrapv", "-fno-omit-frame-pointer",
 )  # fmt: skip
-KERNEL = ("-O1", "-g1", "-Wframe-larger-than=32768", "-Werror=frame-larger-than=32768")
+# DWARF 4: some addr2line take the wrong file for the first lines of a DWARF 5 table.
+KERNEL = ("-O1", "-g1", "-gdwarf-4", "-Wframe-larger-than=32768", "-Werror=frame-larger-than=32768")
 RUNTIME = ("-O3", "-DNDEBUG")
 CHECKED = ("-fsanitize=thread", "--param=tsan-instrument-func-entry-exit=0")
 LOG_LINES = 12  # of a compiler's message that a diagnostic repeats
@@ -84,7 +84,9 @@ def library_key(kernels: Sequence[HostKernel], units: Sequence[str], compiler: P
     """What the library's bytes depend on."""
     parts = [p for k in kernels for p in (k.file, k.source)]
     prelude = [text for _, text in sorted(_texts(resource("templates", "lib")).items())]
-    return cache_key("host", _runtime_key(compiler, checked), " ".join(_kernel_flags(checked)), *prelude, *units, *parts)
+    return cache_key(
+        "host", _runtime_key(compiler, checked), " ".join(_kernel_flags(checked)), *prelude, *units, *parts
+    )
 
 
 def _runtime_key(compiler: Path, checked: bool) -> str:
@@ -142,9 +144,8 @@ def _build(
         def runtime() -> None:
             (build / "runtime.o").write_bytes(_runtime(compiler, checked, cache, build))
 
-        tasks: list[Callable[[], None]] = [runtime, *(lambda i=i: unit(i) for i in range(len(units)))]  # type: ignore[misc]
         with ThreadPoolExecutor(max(1, jobs)) as pool:
-            for result in [pool.submit(task) for task in tasks]:
+            for result in [pool.submit(runtime), *(pool.submit(unit, i) for i in range(len(units)))]:
                 result.result()
         objects = [f"unit{i}.o" for i in range(len(units))]
         _run([str(compiler), "-shared", *objects, "runtime.o", "-lm", "-o", "library.so"], build)
@@ -167,14 +168,11 @@ def _runtime(compiler: Path, checked: bool, cache: Cache | None, build: Path) ->
 
 def _run(command: Sequence[str], folder: Path) -> str:
     """Run the compiler; FST0507 with its first lines when it refuses."""
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, errors="replace", check=False, env={**os.environ, "LC_ALL": "C"}
-    )
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
         lines = done.stderr.strip().splitlines()[:LOG_LINES] or [f"exit code {done.returncode}"]
-        raise FstcError(
-            Diagnostic("FST0507", f"{Path(command[0]).name} rejected a kernel", notes=tuple(Note(line) for line in lines))
-        )
+        message = f"{Path(command[0]).name} rejected a kernel"
+        raise FstcError(Diagnostic("FST0507", message, notes=tuple(Note(line) for line in lines)))
     return done.stdout
 
 

@@ -13,8 +13,8 @@ KINDS = (
     "", "deadlock", "divergent-barrier", "bad-mask", "race", "out-of-bounds", "uninitialised", "misaligned",
     "stack-overflow", "crash", "timeout", "trap",
 )  # fmt: skip
-DYNAMIC_SHARED, STATIC_SHARED = -2, -3
-MAX_FRAMES = 8
+SHARED = {-2: "shared memory", -3: "static shared memory"}
+MAX_FRAMES = 16
 
 
 class FaultRecord(ctypes.Structure):
@@ -47,7 +47,7 @@ class Fault:
     thread: int
     line: int = 0
     place: str = ""
-    buffer: str = ""  # a name that was given, "shared memory" or "static shared memory"
+    buffer: str = ""  # a name that was given, or one of SHARED
     element: int = -1  # of the buffer; of shared memory the byte
     other_thread: int = -1
     other_block: int = -1
@@ -56,11 +56,10 @@ class Fault:
     def __str__(self) -> str:
         where = f"{self.kernel}.cu:{self.line}" if self.line else self.place or "an unknown line"
         inner = f" ({self.place})" if self.line and self.place and self.place != where else ""
-        unit = "byte" if self.buffer.endswith("shared memory") else "element"
+        unit = "byte" if self.buffer in SHARED.values() else "element"
         what = f", {self.buffer} {unit} {self.element}" if self.buffer else ""
-        return (
-            f"{self.kind} in {self.kernel} at {where}{inner}, thread {self.thread} of block {self.block}{what}: {self.message}"
-        )
+        who = f"thread {self.thread} of block {self.block}"
+        return f"{self.kind} in {self.kernel} at {where}{inner}, {who}{what}: {self.message}"
 
 
 class HostFault(Exception):

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fstc.build.host_fault import DYNAMIC_SHARED, KINDS, STATIC_SHARED, Fault, FaultRecord, HostFault
+from fstc.build.host_check import CheckReport, LineTraffic, SiteRecord, buffer_slots, read_buffers, read_sites, shadowed
+from fstc.build.host_fault import KINDS, SHARED, Fault, FaultRecord, HostFault
 from fstc.build.host_symbols import Frame, Symbols
 from fstc.build.host_unit import HostKernel
 
@@ -61,46 +62,86 @@ class HostLibrary:
         timeout: float = TIMEOUT,
     ) -> None:
         """Run a kernel on its parameters, in order; outputs are written in place. HostFault on a fault."""
-        kernel = self.kernels[name]
-        assert len(buffers) == kernel.params, f"{name} takes {kernel.params} buffers, not {len(buffers)}"
+        kernel = self._kernel(name, buffers)
         aligned = [_aligned(b) for b in buffers]
+        addresses = [a.ctypes.data for a in aligned]
         with self._lock:
-            fault = self._run(kernel, [a.ctypes.data for a in aligned], order, grid, timeout, [""] * len(buffers), buffers)
+            failed = self._run(kernel, addresses, order, grid, timeout)
+            fault = self._read_fault(kernel, [], buffers) if failed else None
         for original, used in zip(buffers, aligned, strict=True):
             if used is not original and original.flags.writeable:
                 original[...] = used
         if fault:
             raise HostFault(fault)
 
-    def _run(
+    def check(
         self,
-        kernel: HostKernel,
-        addresses: Sequence[int],
-        order: str,
-        grid: int | None,
-        timeout: float,
-        names: Sequence[str],
+        name: str,
         buffers: Sequence[Array],
-    ) -> Fault | None:
+        names: Sequence[str],
+        initialised: Sequence[bool],
+        *,
+        order: str = "warp-forward",
+        grid: int | None = None,
+        timeout: float = TIMEOUT,
+    ) -> CheckReport:
+        """Run a kernel under the checker; outputs are written in place. ``initialised``: may be read at once."""
+        assert self.checked, "compile with checked=True"
+        kernel = self._kernel(name, buffers)
+        slots = buffer_slots(buffers)
+        slot_names = [""] * len(slots)
+        for slot, given in reversed(list(zip(slots, names, strict=True))):
+            slot_names[slot] = given
+        sized = [buffers[slots.index(slot)] for slot in sorted(set(slots))]
+        with self._lock:
+            with shadowed(self._library, buffers, initialised, kernel.shared) as addresses:
+                failed = self._run(kernel, addresses, order, grid, timeout)
+            fault = self._read_fault(kernel, slot_names, sized) if failed else None
+            traffic = read_buffers(self._library, len(sized))
+            sites = read_sites(self._library)
+        return CheckReport(
+            kernel=name,
+            fault=fault,
+            buffers={slot_names[i]: counts for i, counts in enumerate(traffic)},
+            line_table=lambda: self._lines(kernel, sites, slot_names),
+        )
+
+    def _kernel(self, name: str, buffers: Sequence[Array]) -> HostKernel:
+        kernel = self.kernels[name]
+        assert len(buffers) == kernel.params, f"{name} takes {kernel.params} buffers, not {len(buffers)}"
+        if not all(b.flags.c_contiguous for b in buffers):
+            raise ValueError("kernels work on dense row-major arrays")
+        return kernel
+
+    def _run(self, kernel: HostKernel, addresses: Sequence[int], order: str, grid: int | None, timeout: float) -> bool:
+        """Whether the launch failed."""
         call = ctypes.cast(self._library[f"fst_call_{kernel.name}"], ctypes.c_void_p)
         parameters = (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
         blocks = kernel.grid if grid is None else grid
         number = ORDERS.index(order)
-        if not self._launch(call, parameters, blocks, kernel.block, kernel.shared, number, timeout):
-            return None
-        return self._read_fault(kernel, names, [b.itemsize for b in buffers])
+        return bool(self._launch(call, parameters, blocks, kernel.block, kernel.shared, number, timeout))
 
-    def _read_fault(self, kernel: HostKernel, names: Sequence[str], sizes: Sequence[int]) -> Fault:
+    def _lines(self, kernel: HostKernel, sites: Sequence[SiteRecord], names: Sequence[str]) -> tuple[LineTraffic, ...]:
+        """Instructions of one line, buffer and direction, added up."""
+        self._symbols.frames([s.pc for s in sites])  # all in one look-up
+        totals: dict[tuple[int, str, str, bool], list[int]] = {}
+        for site in sites:
+            line, place = self._locate(kernel, [self._base + site.pc])
+            buffer = names[site.buffer] if site.buffer >= 0 else SHARED[site.buffer]
+            counts = (site.requests, site.lanes, site.lanes * site.bytes, site.sectors, site.wavefronts, site.conflicts)
+            total = totals.setdefault((line, place, buffer, bool(site.write)), [0] * len(counts))
+            total[:] = [a + b for a, b in zip(total, counts, strict=True)]
+        return tuple(LineTraffic(*key, *total) for key, total in sorted(totals.items()))
+
+    def _read_fault(self, kernel: HostKernel, names: Sequence[str], buffers: Sequence[Array]) -> Fault:
         record = self._library.fst_host_fault().contents
         line, place = self._locate(kernel, list(record.frame[: record.frames]))
         other_line, _ = self._locate(kernel, [record.other_frame] if record.other_frame else [])
         buffer, element = "", -1
         if record.buffer >= 0:
-            buffer = names[record.buffer] or f"parameter {record.buffer}"
-            element = record.offset // sizes[record.buffer]
-        elif record.buffer in (DYNAMIC_SHARED, STATIC_SHARED):
-            buffer = "shared memory" if record.buffer == DYNAMIC_SHARED else "static shared memory"
-            element = record.offset
+            buffer, element = names[record.buffer], record.offset // buffers[record.buffer].itemsize
+        elif record.buffer in SHARED:
+            buffer, element = SHARED[record.buffer], record.offset
         return Fault(
             kind=KINDS[record.kind],
             message=record.message.decode(errors="replace"),
@@ -128,8 +169,6 @@ def _aligned(array: Array) -> Array:
     """The array itself where a kernel can use it, else an aligned copy."""
     import numpy as np
 
-    if not array.flags.c_contiguous:
-        raise ValueError("kernels work on dense row-major arrays")
     if array.ctypes.data % ALIGNMENT == 0:
         return array
     memory = np.empty(array.nbytes + ALIGNMENT, np.uint8)

@@ -65,6 +65,6 @@ def unit_source(kernels: Sequence[HostKernel]) -> str:
         arguments = ", ".join(f"FstHostPointer{{p[{i}]}}" for i in range(kernel.params))
         lines += [
             'extern "C" __attribute__((visibility("default"), no_sanitize("thread")))',
-            f'void fst_call_{kernel.name}(void** p) {{ {space}::{kernel.name}({arguments}); }}',
+            f"void fst_call_{kernel.name}(void** p) {{ {space}::{kernel.name}({arguments}); }}",
         ]
     return "\n".join(lines) + "\n"

@@ -171,7 +171,7 @@ void capture_frames(Fault& fault) {
         auto* address = reinterpret_cast<unsigned char*>(p);
         return address >= fiber.stack && address + 16 <= fiber.stack + kStackUsable;
     };
-    while (fault.frames < 8 && inside(frame)) {
+    while (fault.frames < kFrames && inside(frame)) {
         if (!frame[1]) break;
         fault.frame[fault.frames++] = reinterpret_cast<uintptr_t>(frame[1]);
         auto** next = static_cast<void**>(frame[0]);

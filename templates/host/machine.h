@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <dlfcn.h>
 #include <vector>
 
 #define FST_HOST_STATE
@@ -27,6 +28,7 @@ extern unsigned char __stop_fst_shared[] __attribute__((weak)) FST_HOST_HIDDEN;
 namespace fst_host {
 
 constexpr unsigned kWarp = 32;
+constexpr unsigned kFrames = 16;
 
 enum FaultKind : int32_t {  // mirrored by fstc/build/host_library.py
     kNoFault,
@@ -53,7 +55,7 @@ struct Fault {
     int32_t other_thread;   // the other side of a race: thread and block, -1 when several or none
     int64_t other_block;
     uint32_t frames;        // return addresses, innermost first
-    uintptr_t frame[8];
+    uintptr_t frame[kFrames];
     uintptr_t other_frame;  // where another group of threads waits, 0 when nowhere
     char message[1024];
 };
@@ -111,3 +113,10 @@ __attribute__((format(printf, 2, 3))) static Fault& fail(FaultKind kind, const c
 }
 
 }  // namespace fst_host
+
+// Where the library is loaded, so that code addresses become offsets in its file.
+FST_HOST_API uintptr_t fst_host_base() {
+    Dl_info info = {};
+    dladdr(reinterpret_cast<void*>(&fst_host_base), &info);
+    return reinterpret_cast<uintptr_t>(info.dli_fbase);
+}

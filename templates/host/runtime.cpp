@@ -10,5 +10,5 @@
 #include "scheduler.h"
 
 #ifdef FST_HOST_CHECKED
-#include "check/checker.h"
+#include "check/hooks.h"
 #endif

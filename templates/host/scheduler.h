@@ -9,8 +9,6 @@
 #include "traps.h"
 #include "warp.h"
 
-#include <dlfcn.h>
-
 namespace fst_host {
 
 enum Order : uint32_t { kForward, kReverse, kWarpForward, kWarpReverse };
@@ -25,7 +23,6 @@ static bool pass(unsigned first, unsigned last, bool reverse) {
         any = true;
         if (fiber.wait == Wait::done) {
             if (canary(fiber) != kCanary) report_overrun(fiber);
-            observe_exit(fiber);
             complete_after_exit(fiber);
         }
         if (machine.fault.kind) return any;
@@ -176,14 +173,8 @@ FST_HOST_API int fst_host_launch(void (*kernel)(void**), void** arguments, unsig
             run_block(Order(order));
         }
     });
+    observe_launch_end();
     return machine.fault.kind;
 }
 
 FST_HOST_API const fst_host::Fault* fst_host_fault() { return &fst_host::machine.fault; }
-
-// Where the library is loaded, so that code addresses become offsets in its file.
-FST_HOST_API uintptr_t fst_host_base() {
-    Dl_info info = {};
-    dladdr(reinterpret_cast<void*>(&fst_host_base), &info);
-    return reinterpret_cast<uintptr_t>(info.dli_fbase);
-}

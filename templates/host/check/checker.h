@@ -1,0 +1,213 @@
+// checker.h - watches every memory access of a checked library.
+//
+// Kernels are compiled with -fsanitize=thread, but libtsan is not linked: the compiler calls the functions
+// in hooks.h before each access, and they call Checker::access. One launch, in any thread order, finds
+// races, because it asks what is ordered rather than what happened.
+#pragma once
+
+#include "../observer.h"
+#include "races.h"
+#include "traffic.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+namespace fst_host {
+
+class Checker {
+public:
+    // Buffer i lies in slot i + 1.
+    bool begin(size_t count, const uint64_t* bytes, const uint32_t* cell_bytes, const uint8_t* initialised, size_t shared,
+               uint64_t* addresses) {
+        size_t largest = shared;
+        for (size_t i = 0; i < count; ++i) largest = std::max(largest, size_t(bytes[i]));
+        if (!arena_.reserve(count, largest)) return false;
+        for (size_t i = 0; i < count; ++i) {
+            const Region* region = arena_.place(i + 1, int(i), bytes[i], cell_bytes[i], initialised[i]);
+            if (!region) return false;
+            addresses[i] = reinterpret_cast<uint64_t>(region->start);
+        }
+        if (!arena_.place(arena_.shared_slot(), kDynamicShared, shared, 4, false)) return false;
+        place_statics();
+        find_library();
+        traffic_.begin_launch(count);
+        return true;
+    }
+    void end() { arena_.release(); }
+    bool active() const { return arena_.active(); }
+
+    unsigned char* shared_memory() { return arena_.slot(arena_.shared_slot()).start; }
+    const Traffic& traffic() const { return traffic_; }
+
+    void begin_launch() {
+        order_.begin_launch();
+        suspicion_ = Fault{};
+    }
+    void begin_block() {
+        order_.begin_block(machine.block, machine.threads);
+        traffic_.begin_block(machine.block, machine.threads);
+    }
+    void end_block() {
+        if (!machine.fault.kind) settle_all();
+        traffic_.forget_logs();
+        if (suspicion_.buffer < 0) confirm_suspicion();  // shared memory: no later block can write it
+    }
+    void end_launch() { confirm_suspicion(); }
+
+    void barrier() {
+        settle_all();
+        order_.barrier();
+    }
+    void warp_meets(unsigned first, unsigned lanes, bool orders_memory) {
+        const unsigned count = std::min(kWarp, machine.threads - first);
+        if (unsigned(__builtin_popcount(lanes)) == count) traffic_.settle(first, count, arena_);
+        if (orders_memory) order_.sync_warp(first, lanes);
+    }
+    void fence(unsigned scope) {
+        if (active() && scope == FST_FENCE_DEVICE) order_.fence(machine.current->index);
+    }
+
+    void access(const void* address, unsigned bytes, bool write, bool atomic, uintptr_t pc) {
+        if (!active()) return;
+        machine.in_kernel = 0;
+        if (machine.expired) {
+            capture_frames(fail(kTimeout, "thread %u still runs: the launch took too long", machine.current->index));
+            abandon();
+        }
+        const auto* p = static_cast<const unsigned char*>(address);
+        Region* region = arena_.find(p);
+        if (region || !private_memory(p, write, region)) check(p, bytes, write, atomic, pc, region);
+        machine.in_kernel = 1;
+    }
+
+private:
+    // Stack of the fiber, constants of the library: no business of the checker. Static shared memory is.
+    bool private_memory(const unsigned char* p, bool write, Region*& region) {
+        const Fiber& fiber = *machine.current;
+        if (size_t(p - fiber.stack) < kStackStride) return true;
+        if (statics_.start && size_t(p - statics_.start) < statics_.bytes) {
+            region = &statics_;
+            return false;
+        }
+        return !write && p >= library_first_ && p < library_last_;
+    }
+
+    void check(const unsigned char* p, unsigned bytes, bool write, bool atomic, uintptr_t pc, Region* region) {
+        const size_t offset = region ? size_t(p - region->start) : 0;
+        if (!region || !region->start || offset + bytes > region->bytes)
+            report(kOutOfBounds, "out of bounds", region, p, bytes, write, atomic);
+        if (offset % (bytes & -bytes)) report(kMisaligned, "misaligned", region, p, bytes, write, atomic);
+        const unsigned thread = machine.current->index;
+        traffic_.add(thread, {offset, uint32_t(pc - reinterpret_cast<uintptr_t>(library_first_)), int16_t(region->number), uint8_t(bytes), write});
+        const unsigned width = unsigned(__builtin_ctz(bytes));
+        if (__builtin_expect(width < region->granule, 0)) region->refine(width);
+        if (atomic) order_.atomic(thread, reinterpret_cast<uintptr_t>(p));
+        const Access access = {thread, order_.stamp(thread), write, atomic};
+        const size_t first = offset >> region->granule, last = (offset + bytes - 1) >> region->granule;
+        for (size_t i = first; i <= last; ++i) {
+            Stamp other;
+            const Conflict conflict = touch(region->cells[i], order_, *region, access, other);
+            if (__builtin_expect(conflict != Conflict::none, 0)) {
+                const unsigned char* cell = region->start + (i << region->granule);
+                conflicting(conflict, other, region, cell < p ? p : cell, bytes, write, atomic);
+            }
+        }
+    }
+
+    void conflicting(Conflict conflict, Stamp other, Region* region, const unsigned char* p, unsigned bytes, bool write,
+                     bool atomic) {
+        if (conflict == Conflict::uninitialised) {
+            // Perhaps the other half of a race: then the write is still to come, and says more.
+            if (suspicion_.kind) return;
+            const Fault before = machine.fault;
+            describe(kUninitialised, "of memory that nobody wrote", region, p, bytes, write, atomic);
+            suspicion_ = machine.fault;
+            machine.fault = before;
+            return;
+        }
+        const bool earlier_write = conflict == Conflict::write;
+        char what[160];
+        const bool same_block = other.block() == order_.block_number();
+        if (!earlier_write && other.kind() == Stamp::kSeveral) snprintf(what, sizeof what, "races with reads by several blocks");
+        else if (!earlier_write && other.kind() == Stamp::kBlock)
+            snprintf(what, sizeof what, "races with reads by several threads of block %u", other.block() - 1);
+        else
+            snprintf(what, sizeof what, "races with %s by thread %u of %s %u", earlier_write ? "a write" : "a read",
+                     other.thread(), same_block ? "the same block," : "block", other.block() - 1);
+        Fault& fault = describe(kRace, what, region, p, bytes, write, atomic);
+        const bool named = earlier_write || other.kind() <= Stamp::kWarp;
+        fault.other_thread = named ? int32_t(other.thread()) : -1;
+        fault.other_block = !earlier_write && other.kind() == Stamp::kSeveral ? -1 : int64_t(other.block()) - 1;
+        abandon();
+    }
+
+    Fault& describe(FaultKind kind, const char* what, Region* region, const unsigned char* p, unsigned bytes, bool write,
+                    bool atomic) {
+        Region* named = region && region->start && size_t(p - region->start) < region->bytes ? region : arena_.nearest(p);
+        Fault& fault = fail(kind, "%s of %u bytes %s", atomic ? "an atomic" : write ? "a write" : "a read", bytes, what);
+        fault.bytes = bytes;
+        if (named) {
+            fault.buffer = named->number;
+            fault.offset = int64_t(p - named->start);
+        }
+        capture_frames(fault);
+        return fault;
+    }
+
+    [[noreturn]] void report(FaultKind kind, const char* what, Region* region, const unsigned char* p, unsigned bytes, bool write,
+                             bool atomic) {
+        describe(kind, what, region, p, bytes, write, atomic);
+        abandon();
+    }
+
+    void settle_all() {
+        for (unsigned first = 0; first < machine.threads; first += kWarp)
+            traffic_.settle(first, std::min(kWarp, machine.threads - first), arena_);
+    }
+
+    // A read of what nobody wrote is the cause of whatever else went wrong after it, except a race, which
+    // is its cause.
+    void confirm_suspicion() {
+        if (suspicion_.kind && machine.fault.kind != kRace) machine.fault = suspicion_;
+    }
+
+    void place_statics() {
+        if (!__start_fst_shared) return;
+        statics_.start = __start_fst_shared;
+        statics_.bytes = size_t(__stop_fst_shared - __start_fst_shared);
+        statics_.number = kStaticShared;
+        statics_.granule = 2;
+        statics_.cells = LazyArray<Cell>((statics_.bytes >> 2) + 1);
+    }
+
+    // The memory that the library is loaded to.
+    void find_library() {
+        Dl_info info = {};
+        dladdr(reinterpret_cast<void*>(&fst_host_base), &info);
+        library_first_ = static_cast<unsigned char*>(info.dli_fbase);
+        dl_iterate_phdr(
+            [](dl_phdr_info* object, size_t, void* self) {
+                auto* checker = static_cast<Checker*>(self);
+                auto* base = reinterpret_cast<unsigned char*>(object->dlpi_addr);
+                if (base != checker->library_first_) return 0;
+                for (int i = 0; i < object->dlpi_phnum; ++i) {
+                    const ElfW(Phdr)& header = object->dlpi_phdr[i];
+                    if (header.p_type == PT_LOAD)
+                        checker->library_last_ = std::max(checker->library_last_, base + header.p_vaddr + header.p_memsz);
+                }
+                return 1;
+            },
+            this);
+    }
+
+    Arena arena_;
+    Region statics_;
+    Ordering order_;
+    Traffic traffic_;
+    Fault suspicion_ = {};  // the first read of memory that nobody wrote
+    unsigned char *library_first_ = nullptr, *library_last_ = nullptr;
+};
+
+static Checker checker;
+
+}  // namespace fst_host
