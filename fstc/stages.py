@@ -17,7 +17,7 @@ from fstc.analysis.run import analyze
 from fstc.codegen.artefact import Codegen
 from fstc.codegen.run import generate
 from fstc.device.device import load_device
-from fstc.ir.artefact import GraphFile
+from fstc.ir.artefact import GraphFile, to_file_form, to_graph
 from fstc.ir.parser import parse_bytes
 from fstc.plan.artefact import Plan
 from fstc.plan.run import make_plan
@@ -52,7 +52,10 @@ class Output(NamedTuple):
 
 @dataclass(frozen=True)
 class Stage:
-    """``pack`` and ``unpack`` turn the value in memory into its artefact and back; most are their own artefact."""
+    """``pack`` and ``unpack`` turn the value in memory into its artefact and back; most are their own artefact.
+
+    The path given to ``unpack`` is where the artefact lies or would lie; the graph finds its .fir beside it.
+    """
 
     name: str
     role: str  # of what it writes
@@ -60,7 +63,7 @@ class Stage:
     writes: type[Artefact]
     run: Callable[[Values, Settings], Output]
     pack: Callable[[Any], Artefact] = lambda value: value
-    unpack: Callable[[Any], Any] = lambda artefact: artefact
+    unpack: Callable[[Any, Path], Any] = lambda artefact, path: artefact
     for_device: bool = False
 
     @property
@@ -86,7 +89,7 @@ def _codegen(values: Values, settings: Settings) -> Output:
 
 
 STAGES = (
-    Stage("parse", "graph", (), GraphFile, _parse, pack=GraphFile.of, unpack=GraphFile.graph),
+    Stage("parse", "graph", (), GraphFile, _parse, pack=to_file_form, unpack=to_graph),
     Stage("analyze", "analysis", ("graph",), Analysis, _analyze),
     Stage("plan", "plan", ("graph", "analysis"), Plan, _plan, for_device=True),
     Stage("codegen", "codegen", ("graph", "plan"), Codegen, _codegen, for_device=True),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,23 @@ def write_out(data: bytes, target: str) -> None:
 def note(text: str) -> None:
     """A line for people, on stderr."""
     click.echo(text, err=True)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """``advance(done, total, name)``: a bar on a terminal, else a line for each; both on stderr."""
+    if not sys.stderr.isatty():
+        yield lambda done, total, name: note(f"{what} {done}/{total} {name}")
+        return
+    from rich.progress import Progress
+
+    with Progress(console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def advance(done: int, total: int, name: str) -> None:
+            bar.update(task, completed=done, total=total, description=f"{what} {name}")
+
+        yield advance
 
 
 def show_diagnostics(diagnostics: Iterable[Diagnostic], format: str = "text") -> None:

@@ -12,10 +12,19 @@ Every option also reads its ``FSTC_*`` variable, named after the flag.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from fstc.cli.environment import cache_folder, host_compiler
+from fstc.cli.output import write_out
+
+if TYPE_CHECKING:
+    from fstc.driver.execution import Toolbox
+    from fstc.driver.work import Work
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("auto", "text", "json", "yaml", "md")
@@ -39,6 +48,14 @@ format_option = option(
 )  # fmt: skip
 device_option = option(
     "--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`."
+)
+target_option = option(
+    "--target",
+    type=click.Choice(("host", "reference", "cuda")),
+    help="Where to run; cuda where there is a GPU, else host.",
+)
+device_list_option = option(
+    "--device", default="", metavar="NAME[,NAME]", help="The devices to build for, separated by commas."
 )
 jobs_option = option("-j", "--jobs", type=click.IntRange(min=1), help="Compile this many kernels at a time.")
 dump_option = option(
@@ -70,3 +87,30 @@ def listed(text: str, what: str) -> tuple[str, ...]:
     if not names:
         raise click.UsageError(f"no {what} named in {text!r}.")
     return names
+
+
+def opened(
+    path: str, *, binds: tuple[str, ...] = (), device: str = "", dump: str | None = None, time: bool = False
+) -> Work:
+    """The model that a command was given, watched as its flags ask."""
+    from fstc.cli.observe import observer
+    from fstc.driver.files import open_work
+    from fstc.stages import Settings
+
+    return open_work(path, Settings(device=device, binds=bindings(binds)), observer(dump, time))
+
+
+def write_artefact(work: Work, role: str, target: str) -> None:
+    """To a file, with what it was made from beside it; or alone to stdout."""
+    if target == "-":
+        write_out(work.encoded(role, work.names(work.stem)), target)
+    else:
+        work.write(role, Path(target))
+
+
+def toolbox() -> Toolbox:
+    """The cache and the C++ compiler, as the environment says."""
+    from fstc.build.cache import Cache
+    from fstc.driver.execution import Toolbox
+
+    return Toolbox(cache=Cache.open(cache_folder()), jobs=os.cpu_count() or 2, compiler=host_compiler())

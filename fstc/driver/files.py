@@ -26,7 +26,7 @@ ZIP = b"PK\x03\x04"
 KERNEL_LIMIT = 16 << 20
 
 
-def open_work(path: str, settings: Settings, observer: Observer = lambda event: None) -> Work:
+def open_work(path: str, settings: Settings, observer: Observer = lambda work, stage, seconds: None) -> Work:
     """The model in ``path``, with everything that was read from it and beside it."""
     place = Path("stdin" if path == STDIN else path)
     if path != STDIN and place.is_file() and _head(place) == ZIP:
@@ -79,7 +79,8 @@ def _load(work: Work, path: Path, data: bytes) -> None:
         raise FstcError(Diagnostic("FST0005", message, file=str(path)))
     value = decode(data, made.writes, str(path))  # kind and version first: they explain more than a missing input
     checked = [e.role for e in envelope.inputs if e.role in made.reads or path.with_name(e.name or " ").is_file()]
-    check_inputs(path, envelope, checked)
+    if checked:
+        check_inputs(path, envelope, checked)
     for role in made.reads:
         if role not in work.values:
             sibling = path.with_name(_input_name(path, envelope, role))
@@ -88,7 +89,7 @@ def _load(work: Work, path: Path, data: bytes) -> None:
         work.settings = _for_device(work.settings, envelope.device, path)
     if isinstance(value, Codegen):
         work.files[made.role] = _kernels(path, value)
-    work.values[made.role] = made.unpack(value)
+    work.keep(made, value, path)
     work.loaded[made.role] = Loaded(path.name, data)
     work.source = next((e for e in envelope.inputs if e.role == "source"), work.source)
 
@@ -140,7 +141,7 @@ def _from_package(package: Package, path: Path, settings: Settings, observer: Ob
     for role, data in contents.items():
         made = stage(role)
         name = f"{role}.json"
-        work.values[role] = made.unpack(decode(data, made.writes, f"{path}: {name}"))
+        work.keep(made, decode(data, made.writes, f"{path}: {name}"), path.with_name(name))
         work.loaded[role] = Loaded(name, data)
         inputs = decode_envelope(data, name).inputs
         work.source = next((e for e in inputs if e.role == "source"), work.source)

@@ -20,23 +20,12 @@ from typing import Any
 
 from fstc.device.device import load_device
 from fstc.stages import STAGES, Settings, Stage, stage
-from fstc.support.artefact import Input, decode, encode
+from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import sha256, write_atomic
 
-
-@dataclass(frozen=True)
-class Event:
-    """A stage has finished: its artefact as encoded, and the texts beside it."""
-
-    stage: Stage
-    stem: str
-    seconds: float
-    data: bytes
-    files: Mapping[str, str]
-
-
-Observer = Callable[[Event], None]
+Observer = Callable[["Work", Stage, float], None]
+"""Told after each stage: the work so far, the stage, its seconds."""
 
 
 @dataclass(frozen=True)
@@ -54,9 +43,10 @@ class Work:
     stem: str
     folder: Path  # constants files are looked up here
     settings: Settings
-    observer: Observer = lambda event: None
+    observer: Observer = lambda work, stage, seconds: None
     source: Input = field(default_factory=lambda: Input(role="source", sha256=""))  # the .fir that the graph came from
     values: dict[str, Any] = field(default_factory=dict)
+    artefacts: dict[str, Artefact] = field(default_factory=dict)  # the values as files hold them, by role
     files: dict[str, Mapping[str, str]] = field(default_factory=dict)  # texts beside an artefact, by role
     loaded: dict[str, Loaded] = field(default_factory=dict)
 
@@ -73,7 +63,8 @@ class Work:
 
     def encoded(self, role: str, names: Mapping[str, str]) -> bytes:
         """The file content of a role whose inputs lie beside it under ``names``."""
-        value, made = self.value(role), stage(role)
+        self.value(role)
+        made = stage(role)
         file = self.loaded.get(role)
         if file and file.name == names[role]:
             return file.data
@@ -82,25 +73,27 @@ class Work:
         else:
             inputs = [self.source]
         device = load_device(self.settings.device).name if made.for_device else ""
-        return encode(made.pack(value), device=device, inputs=inputs)
+        return encode(self.artefacts[role], device=device, inputs=inputs)
 
     def names(self, stem: str) -> dict[str, str]:
         """File names of all roles; what was read from a file keeps its name."""
         return {s.role: f"{stem}{s.suffix}" for s in STAGES} | {r: file.name for r, file in self.loaded.items()}
 
     def write(self, role: str, path: Path) -> None:
-        """Write an artefact, and beside it what it was made from, so that the next command finds it.
+        """Write an artefact, and beside it what it was made from, so that the next command finds it."""
+        for target, data in self.contents(
+            role, path
+        ).items():  # made before the first is written: a refusal leaves none
+            _write_changed(target, data)
 
-        Inputs come first: a reader that sees the artefact sees them too.
-        """
+    def contents(self, role: str, path: Path) -> dict[Path, bytes]:
+        """What ``write`` writes. Inputs come first: a reader that sees the artefact sees them too."""
         names = self.names(path.name.removesuffix(stage(role).suffix).removesuffix(".json")) | {role: path.name}
+        contents: dict[Path, bytes] = {}
         for needed in self._sources(role):
-            data = self.encoded(needed, names)
-            for name, text in self.texts(needed).items():
-                target = path.parent / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                write_atomic(target, text.encode())
-            write_atomic(path.with_name(names[needed]), data)
+            contents |= {path.parent / name: text.encode() for name, text in self.texts(needed).items()}
+            contents[path.with_name(names[needed])] = self.encoded(needed, names)
+        return contents
 
     def on(self, device: str) -> Work:
         """The same model for another device; what does not depend on one is shared, not made again."""
@@ -117,18 +110,23 @@ class Work:
                 self.value(made.role)
         kept = {role: value for role, value in self.values.items() if role not in _device_roles()}
         settings = replace(self.settings, device=device)
-        return replace(self, settings=settings, values=kept, files={})
+        artefacts = {role: artefact for role, artefact in self.artefacts.items() if role in kept}
+        return replace(self, settings=settings, values=kept, artefacts=artefacts, files={})
 
     def _run(self, made: Stage) -> None:
         values = {role: self.value(role) for role in made.reads} | {"source": self.values.get("source")}
         start = perf_counter()
         output = made.run(values, self.settings)
         seconds = perf_counter() - start
+        name = self.names(self.stem)[made.role]
         self.files[made.role] = output.files
-        self.values[made.role] = output.value
-        data = self.encoded(made.role, self.names(self.stem))
-        self.values[made.role] = made.unpack(decode(data, made.writes, self.names(self.stem)[made.role]))
-        self.observer(Event(made, self.stem, seconds, data, output.files))
+        self.keep(made, decode(encode(made.pack(output.value)), made.writes, name), self.folder / name)
+        self.observer(self, made, seconds)
+
+    def keep(self, made: Stage, artefact: Artefact, path: Path) -> None:
+        """Take an artefact as a file holds it; ``path`` is the file's."""
+        self.artefacts[made.role] = artefact
+        self.values[made.role] = made.unpack(artefact, path)
 
     def _sources(self, role: str) -> list[str]:
         """The roles that an artefact rests on, itself last."""
@@ -136,6 +134,14 @@ class Work:
         for read in stage(role).reads:
             found += [r for r in self._sources(read) if r not in found]
         return [*found, role]
+
+
+def _write_changed(path: Path, data: bytes) -> None:
+    """Leave a file alone that holds just this, such as the one that was read."""
+    if path.is_file() and path.read_bytes() == data:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, data)
 
 
 def _device_roles() -> frozenset[str]:

@@ -1,0 +1,35 @@
+"""``fstc codegen model.fir -o DIR``: kernels as CUDA text, the map to their ops, and the steps that run them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fstc.cli.output import note
+from fstc.cli.shared import bind_option, device_option, dump_option, model_argument, opened, option, time_option
+
+
+@click.command()
+@model_argument
+@bind_option
+@device_option
+@click.option("-o", "--output", metavar="DIR", default=".", show_default=True, help="The folder to write into.")
+@option("--check", is_flag=True, help="Write nothing; exit 1 when DIR holds something else than would be written.")
+@dump_option
+@time_option
+def command(
+    path: str, binds: tuple[str, ...], device: str, output: str, check: bool, dump: str | None, time_stages: bool
+) -> int:
+    """Write the kernels as CUDA text."""
+    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages)
+    target = Path(output) / work.names(work.stem)["codegen"]
+    contents = work.contents("codegen", target)
+    if not check:
+        work.write("codegen", target)
+        note(f"{len(work.texts('codegen'))} kernels in {target.parent}")
+        return 0
+    different = [p for p, data in contents.items() if not p.is_file() or p.read_bytes() != data]
+    for file in different:
+        note(f"{file} {'differs' if file.is_file() else 'is not there'}")
+    return 1 if different else 0

@@ -1,0 +1,50 @@
+"""``fstc plan model.fir``: kernels, their placements, the bytes they move, and why no more was stitched."""
+
+from __future__ import annotations
+
+import click
+
+from fstc.cli.output import show
+from fstc.cli.shared import (
+    bind_option,
+    device_option,
+    dump_option,
+    format_option,
+    model_argument,
+    opened,
+    option,
+    output_option,
+    time_option,
+    write_artefact,
+)
+
+
+@click.command()
+@model_argument
+@bind_option
+@device_option
+@output_option("Write the .plan.json there, with graph and analysis beside it; - is stdout.")
+@option("--explain", is_flag=True, help="Also every decision: what was joined or kept apart, and why.")
+@format_option
+@dump_option
+@time_option
+def command(
+    path: str,
+    binds: tuple[str, ...],
+    device: str,
+    output: str | None,
+    explain: bool,
+    format: str,
+    dump: str | None,
+    time_stages: bool,
+) -> int:
+    """Decide which ops share a kernel, and say why."""
+    from fstc.report.plan import plan_report
+
+    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages)
+    report = plan_report(work.stem, work.value("graph"), work.value("plan"), explain)
+    if output:
+        write_artefact(work, "plan", output)
+    if output != "-":
+        show(report, format)
+    return 0

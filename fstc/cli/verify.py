@@ -1,0 +1,75 @@
+"""``fstc verify model.fir``: fresh random inputs, every kernel in four thread orders and under the checker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fstc.cli.output import show, write_out
+from fstc.cli.shared import (
+    bind_option,
+    device_option,
+    format_option,
+    listed,
+    model_argument,
+    opened,
+    option,
+    output_option,
+    target_option,
+    toolbox,
+)
+
+
+@click.command()
+@model_argument
+@bind_option
+@device_option
+@target_option
+@option("--seeds", type=click.IntRange(min=1), default=1, help="How many seeds, from 0.")
+@option(
+    "--tensors", type=click.Choice(("outputs", "kernel-edges", "all")), default="kernel-edges",
+    help="What to compare: outputs; every value that crosses kernels; library calls' results too.",
+)  # fmt: skip
+@option("--orders", default="forward,reverse,warp-forward,warp-reverse", help="Thread orders of the host target.")
+@option("--check/--no-check", default=True, help="Races, bounds, uninitialised reads and exact traffic (host only).")
+@option("--edge-values", is_flag=True, help="NaN, Inf, -0.0 and subnormals among the inputs.")
+@output_option("Also write the findings as JSON there.")
+@format_option
+def command(
+    path: str,
+    binds: tuple[str, ...],
+    device: str,
+    target: str | None,
+    seeds: int,
+    tensors: str,
+    orders: str,
+    check: bool,
+    edge_values: bool,
+    output: str | None,
+    format: str,
+) -> int:
+    """Compare every result with the float64 reference; exit 1 when one differs."""
+    from fstc.build.host_library import ORDERS
+    from fstc.driver.execution import default_target, verify_model
+    from fstc.driver.files import is_package
+    from fstc.report.verify import verify_report
+    from fstc.runtime.verify import VerifyOptions
+    from fstc.support.artefact import encode
+
+    wanted = listed(orders, "thread order")
+    unknown = [order for order in wanted if order not in ORDERS]
+    if unknown:
+        raise click.UsageError(f"there is no thread order {unknown[0]!r}; there are {', '.join(ORDERS)}.")
+    chosen = target or default_target()
+    if chosen == "reference":
+        raise click.UsageError("the reference is what verify compares with; give --target host or cuda.")
+    work = opened(path, binds=binds, device=device)
+    options = VerifyOptions(seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values)
+    package = Path(path) if is_package(path) else None
+    found = verify_model(work, chosen, options, toolbox(), orders=wanted, check=check, package=package)
+    if output:
+        write_out(encode(found, device=work.settings.device), output)
+    if output != "-":
+        show(verify_report(work.stem, found), format)
+    return 0 if found.ok else 1

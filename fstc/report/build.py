@@ -1,0 +1,49 @@
+"""What a build made: kernels a device, what the compiler used for each, findings.
+
+Example: ``as_text(build_report("m.fpk", manifest, compiled=2, cached=5, full=True))``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fstc.build.artefact import DeviceEntry, Manifest
+from fstc.report.table import Report, Table
+
+COLUMNS = ("kernel", "registers", "of", "spill", "stack", "shared", "blocks/SM", "planned", "limited by", "code")
+
+
+def build_report(target: str, manifest: Manifest, compiled: int, cached: int, full: bool) -> Report:
+    """One line a device, with ``full`` a table of its kernels, and every finding."""
+    counts = f"{target}: {compiled} kernels compiled, {cached} from the cache ({manifest.compiler})"
+    blocks: list[str | Table] = [counts]
+    for device in manifest.devices:
+        if full:
+            blocks.append(kernel_table(device))
+        else:
+            blocks.append(f"{device.name} ({device.arch}): {len(device.kernels)} kernels")
+    if manifest.findings:
+        rows = tuple((f.code, f.device, f.kernel, f.op, f.message) for f in manifest.findings)
+        blocks.append(Table(("code", "device", "kernel", "op", "finding"), rows))
+    data = {"package": target, "compiled": compiled, "cached": cached, "manifest": msgspec.to_builtins(manifest)}
+    return Report(data, tuple(blocks))
+
+
+def kernel_table(device: DeviceEntry) -> Table:
+    """What the compiler used, beside what the plan counted on."""
+    rows = tuple(
+        (
+            k.name,
+            k.compiled.registers,
+            k.planned.registers,
+            k.compiled.spill_stores + k.compiled.spill_loads,
+            k.compiled.stack,
+            max(k.compiled.shared, k.planned.shared),
+            k.blocks_per_sm,
+            k.planned.blocks_per_sm,
+            k.limiter,
+            k.compiled.code,
+        )
+        for k in device.kernels
+    )
+    return Table(COLUMNS, rows, title=f"{device.name} ({device.arch})")

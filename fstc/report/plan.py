@@ -1,0 +1,69 @@
+"""A plan for people: one row a kernel, the sum, and on request every decision.
+
+Example: ``as_text(plan_report("softmax_mask", graph, plan, explain=True))``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fstc.ir.graph import Graph
+from fstc.plan.artefact import Kernel, Plan
+from fstc.report.table import Report, Table
+
+COLUMNS = ("kernel", "ops", "scheme", "launch", "shared", "regs", "occ", "MB", "floor", "L2 MB", "us", "bound", "axes")
+DECISIONS = ("code", "", "between", "and", "gain us", "reason")
+
+
+def plan_report(name: str, graph: Graph, plan: Plan, explain: bool) -> Report:
+    """``explain`` adds the decisions; without it those that were declined are counted."""
+    s = plan.summary
+    ratio = f"unfused {_mb(s.bytes_unfused):.4g}" if s.bytes_unfused else ""
+    headline = (
+        f"{name}: {s.ops} ops -> {s.kernels} kernels + {s.library_calls} library calls on {plan.device}; "
+        f"predicted {s.predicted_us:.4g} us, {_mb(s.bytes):.4g} MB (floor {_mb(s.bytes_min):.4g}, {ratio})"
+    )
+    rows = []
+    for step in plan.steps:
+        if step.region >= 0:
+            rows.append(_row(plan.regions[step.region].kernels[step.kernel]))
+        else:
+            rows.append(_library_row(graph, step.node))
+    blocks: list[str | Table] = [headline, Table(COLUMNS, tuple(rows))]
+    decisions = [d for region in plan.regions for d in region.decisions]
+    if explain:
+        marks = {True: "joined", False: "apart"}
+        told = tuple((d.code, marks[d.accepted], d.left, d.right, d.gain_us, d.reason) for d in decisions)
+        blocks.append(Table(DECISIONS, told, title="decisions") if told else "no decisions: nothing to choose")
+    else:
+        declined = sum(not d.accepted for d in decisions)
+        blocks.append(f"{declined} pairs were kept apart; --explain says why" if declined else "")
+    return Report(msgspec.to_builtins(plan), tuple(blocks))
+
+
+def _row(kernel: Kernel) -> tuple[str | int | float, ...]:
+    return (
+        kernel.name,
+        sum(len(part.nodes) for part in kernel.parts),
+        kernel.scheme,
+        f"{kernel.blocks} x {kernel.threads}",
+        kernel.shared,
+        kernel.registers,
+        f"{kernel.occupancy:.0%}",
+        _mb(kernel.bytes),
+        _mb(kernel.bytes_min),
+        _mb(kernel.l2_bytes),
+        kernel.predicted_us,
+        kernel.bound,
+        "; ".join(dict.fromkeys(part.words for part in kernel.parts)),
+    )
+
+
+def _library_row(graph: Graph, node: int) -> tuple[str | int | float | None, ...]:
+    call = graph.nodes[node]
+    name = graph.values[call.outputs[0]].name
+    return (f"{call.op.name} %{name}", 1, "library", *([None] * (len(COLUMNS) - 3)))
+
+
+def _mb(size: int) -> float:
+    return size / 1e6

@@ -1,0 +1,73 @@
+"""What verify found, the worst first.
+
+Example: ``as_text(verify_report("softmax_mask", verification))``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fstc.report.table import Cell, Report, Table
+from fstc.runtime.artefact import TensorCheck, Verification
+
+TENSORS = (
+    "",
+    "tensor",
+    "type",
+    "against",
+    "max abs",
+    "max rel",
+    "ulp",
+    "error/bound",
+    "wrong",
+    "worst at",
+    "got",
+    "want",
+    "kernel",
+)
+TRAFFIC = ("", "kernel", "bytes", "predicted", "floor", "l2 bytes", "predicted l2")
+
+
+def verify_report(name: str, found: Verification) -> Report:
+    """One row a tensor (over all seeds the worst one), then orders, faults and traffic."""
+    passed = sum(t.comparison.ok for t in found.tensors)
+    verdict = "passed" if found.ok else "FAILED"
+    headline = (
+        f"{name}: {verdict} on {found.target} ({', '.join(found.runs)}), seeds {', '.join(map(str, found.seeds))}; "
+        f"{passed} of {len(found.tensors)} comparisons within tolerance"
+    )
+    blocks: list[str | Table] = [headline, Table(TENSORS, tuple(_row(t) for t in _worst(found.tensors)))]
+    if found.orders:
+        rows = tuple((o.kernel, o.value, o.order, o.seed, o.differing) for o in found.orders)
+        columns = ("kernel", "tensor", "order", "seed", "differing elements")
+        blocks.append(Table(columns, rows, title="results that depend on the order of threads"))
+    if found.faults:
+        blocks.append(Table(("kernel", "fault", "message"), tuple((f.kernel, f.kind, f.message) for f in found.faults)))
+    if found.traffic:
+        counted = tuple(
+            (_mark(t.ok), t.kernel, t.bytes, t.predicted_bytes, t.bytes_min, t.l2_bytes, t.predicted_l2_bytes)
+            for t in found.traffic
+        )
+        blocks.append(Table(TRAFFIC, counted, title="traffic that the checker counted"))
+    return Report(msgspec.to_builtins(found) | {"ok": found.ok}, tuple(blocks))
+
+
+def _worst(tensors: tuple[TensorCheck, ...]) -> list[TensorCheck]:
+    """Per tensor and kind of comparison the worst seed; the order stays."""
+    first: dict[tuple[str, bool], TensorCheck] = {}
+    for check in tensors:
+        first.setdefault((check.comparison.name, check.local), check)
+    return list(first.values())
+
+
+def _row(check: TensorCheck) -> tuple[Cell, ...]:
+    c = check.comparison
+    where = "[" + ",".join(map(str, c.worst)) + "]"
+    return (
+        _mark(c.ok), c.name, c.type, "kernel inputs" if check.local else "model inputs", c.max_abs, c.max_rel,
+        c.max_ulp, c.excess, c.wrong, where, c.got, c.want, check.kernel or None,
+    )  # fmt: skip
+
+
+def _mark(ok: bool) -> str:
+    return "ok" if ok else "BAD"
