@@ -112,6 +112,22 @@ class Cache:
             self.note = f"the cache cannot be cleaned: {error.strerror or error}"
         return 0
 
+    def verify(self) -> tuple[int, int]:
+        """(entries read, damaged ones removed); an entry that is being written is neither."""
+        checked = damaged = 0
+        for _, _, path in list(self._entries()):
+            try:
+                stored = path.read_bytes()
+            except OSError:
+                continue  # removed by another process
+            if path.name.startswith("."):
+                continue
+            checked += 1
+            if hashlib.sha256(stored[DIGEST_BYTES:]).digest() != stored[:DIGEST_BYTES]:
+                path.unlink(missing_ok=True)
+                damaged += 1
+        return checked, damaged
+
     def _read(self, key: str) -> bytes | None:
         if self.folder is None:
             return None

@@ -55,7 +55,7 @@ def as_yaml(data: Any) -> str:
 def write_out(data: bytes, target: str) -> None:
     """Bytes to a file, whole or not at all; ``-`` is stdout."""
     if target == "-":
-        stream = click.get_binary_stream("stdout")
+        stream = sys.stdout.buffer
         stream.write(data)
         stream.flush()
         return

@@ -9,7 +9,7 @@ import msgspec
 
 from fstc.ir.graph import Graph
 from fstc.plan.artefact import Kernel, Plan
-from fstc.report.table import Report, Table
+from fstc.report.table import Cell, Report, Table
 
 COLUMNS = ("kernel", "ops", "scheme", "launch", "shared", "regs", "occ", "MB", "floor", "L2 MB", "us", "bound", "axes")
 DECISIONS = ("code", "", "between", "and", "gain us", "reason")
@@ -23,7 +23,7 @@ def plan_report(name: str, graph: Graph, plan: Plan, explain: bool) -> Report:
         f"{name}: {s.ops} ops -> {s.kernels} kernels + {s.library_calls} library calls on {plan.device}; "
         f"predicted {s.predicted_us:.4g} us, {_mb(s.bytes):.4g} MB (floor {_mb(s.bytes_min):.4g}, {ratio})"
     )
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for step in plan.steps:
         if step.region >= 0:
             rows.append(_row(plan.regions[step.region].kernels[step.kernel]))
@@ -41,7 +41,7 @@ def plan_report(name: str, graph: Graph, plan: Plan, explain: bool) -> Report:
     return Report(msgspec.to_builtins(plan), tuple(blocks))
 
 
-def _row(kernel: Kernel) -> tuple[str | int | float, ...]:
+def _row(kernel: Kernel) -> tuple[Cell, ...]:
     return (
         kernel.name,
         sum(len(part.nodes) for part in kernel.parts),
@@ -59,7 +59,7 @@ def _row(kernel: Kernel) -> tuple[str | int | float, ...]:
     )
 
 
-def _library_row(graph: Graph, node: int) -> tuple[str | int | float | None, ...]:
+def _library_row(graph: Graph, node: int) -> tuple[Cell, ...]:
     call = graph.nodes[node]
     name = graph.values[call.outputs[0]].name
     return (f"{call.op.name} %{name}", 1, "library", *([None] * (len(COLUMNS) - 3)))
