@@ -1,7 +1,7 @@
 """Compare what the compiler made of a kernel with what the plan counted on.
 
-Example: ``check_kernel(device, code, resources)`` gives the manifest's entry figures and the findings: spills, a
-stack frame, fewer blocks on an SM than planned.
+Example: ``check_kernel(device, code, planned, resources).findings`` names spills, a stack frame, fewer blocks on an
+SM than planned.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fstc.build.artefact import Estimate, Finding, Resources
-from fstc.codegen.artefact import KernelCode
+from fstc.codegen.artefact import Codegen, KernelCode
 from fstc.device.device import Device
-from fstc.device.occupancy import blocks_per_sm, registers_bound
+from fstc.device.occupancy import blocks_per_sm
+from fstc.plan.artefact import Plan
+from fstc.support.artefact import rerun_help
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 POINTER_BYTES = 8
@@ -22,21 +24,21 @@ MOST_OPS = 4  # named in a message; the kernel's map has all
 
 @dataclass(frozen=True)
 class Checked:
-    """One kernel's figures beside the plan's."""
+    """What fits on an SM with the resources that the compiler used, and what there is to say about it."""
 
-    planned: Estimate
     blocks_per_sm: int
     limiter: str
     findings: tuple[Finding, ...]
 
 
-def check_kernel(device: Device, code: KernelCode, used: Resources, spilled: Sequence[int] = ()) -> Checked:
+def check_kernel(
+    device: Device, code: KernelCode, planned: Estimate, used: Resources, spilled: Sequence[int] = ()
+) -> Checked:
     """Findings are data; a kernel that does not fit its description at all is refused.
 
     ``spilled``: the source lines that spill, worst first.
     """
     _require_fit(code, used)
-    planned = estimate(device, code)
     blocks, limiter = blocks_per_sm(device, code.block, used.registers, used.shared + code.shared)
     findings = []
 
@@ -51,15 +53,24 @@ def check_kernel(device: Device, code: KernelCode, used: Resources, spilled: Seq
         found("FST0511", f"{code.name} has {used.stack} bytes of stack a thread")
     if blocks < planned.blocks_per_sm:
         found("FST0512", f"{code.name} fits {blocks} blocks on an SM ({limiter}), planned {planned.blocks_per_sm}")
-    return Checked(planned, blocks, limiter, tuple(findings))
+    return Checked(blocks, limiter, tuple(findings))
 
 
-def estimate(device: Device, code: KernelCode) -> Estimate:
-    """What the launch bounds of a kernel promise. Without a number of blocks they promise one."""
-    registers = registers_bound(device, code.block, code.min_blocks)
-    blocks, limiter = blocks_per_sm(device, code.block, registers, code.shared)
-    promised = min(blocks, max(code.min_blocks, 1))
-    return Estimate(registers=registers, shared=code.shared, blocks_per_sm=promised, limiter=limiter)
+def estimates(device: Device, plan: Plan, codegen: Codegen) -> dict[int, Estimate]:
+    """What the plan counted on, by index of the codegen's kernels. The two have the same steps."""
+    used = {step.kernel for step in codegen.steps if step.kernel >= 0}
+    if [s.kind for s in plan.steps] != [s.kind for s in codegen.steps] or used != set(range(len(codegen.kernels))):
+        raise FstcError(Diagnostic("FST0007", "the codegen file is not of this plan", help=rerun_help("codegen")))
+    found: dict[int, Estimate] = {}
+    for planned, step in zip(plan.steps, codegen.steps, strict=True):
+        if step.kernel < 0 or step.kernel in found:
+            continue
+        kernel = plan.regions[planned.region].kernels[planned.kernel]
+        _, limiter = blocks_per_sm(device, kernel.threads, kernel.registers, kernel.shared)
+        found[step.kernel] = Estimate(
+            registers=kernel.registers, shared=kernel.shared, blocks_per_sm=kernel.blocks_per_sm, limiter=limiter
+        )
+    return found
 
 
 def ops_of(code: KernelCode, lines: Sequence[int] = ()) -> str:

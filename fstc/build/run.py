@@ -18,11 +18,12 @@ from pathlib import Path
 from fstc.build.artefact import Constant, DeviceEntry, Finding, KernelEntry, Manifest
 from fstc.build.cache import Cache
 from fstc.build.compile import Compiler, Report, Task, cores
-from fstc.build.findings import check_kernel
+from fstc.build.findings import check_kernel, estimates
 from fstc.build.nvrtc import OPTIONS, Compiled, compiler_version, prelude
 from fstc.build.package import MANIFEST, pack
 from fstc.codegen.artefact import Codegen, KernelCode
 from fstc.device.device import Device
+from fstc.plan.artefact import Plan
 from fstc.support.artefact import decode, encode, rerun_help
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import sha256
@@ -134,14 +135,15 @@ def _add_device(
     device, root = entry.device, f"devices/{entry.device.name}"
     kernels: list[KernelEntry] = []
     findings: list[Finding] = []
-    for kernel in code.kernels:
+    planned = estimates(device, decode(entry.plan, Plan, f"{device.name}.plan.json"), code)
+    for index, kernel in enumerate(code.kernels):
         source = entry.sources[kernel.file]
         result = results[device.arch, source]
         used = result.kernels.get(kernel.symbol)
         if used is None:
             message = f"{kernel.file} has no kernel called {kernel.symbol}"
             raise FstcError(Diagnostic("FST0505", message, file=kernel.file, help=rerun_help("codegen")))
-        checked = check_kernel(device, kernel, used, result.spill_lines.get(kernel.symbol, ()))
+        checked = check_kernel(device, kernel, planned[index], used, result.spill_lines.get(kernel.symbol, ()))
         findings += checked.findings
         name = f"{device.arch}-{sha256(result.cubin)[:DIGEST_DIGITS]}"
         entries[f"cubins/{name}.cubin"] = result.cubin
@@ -156,7 +158,7 @@ def _add_device(
                 cubin=f"cubins/{name}.cubin",
                 ptx=f"ptx/{name}.ptx" if result.ptx else "",
                 compiled=used,
-                planned=checked.planned,
+                planned=planned[index],
                 blocks_per_sm=checked.blocks_per_sm,
                 limiter=checked.limiter,
             )

@@ -26,20 +26,6 @@ def blocks_per_sm(device: Device, threads: int, registers: int, shared: int) -> 
     return limits[limiter], limiter
 
 
-def registers_bound(device: Device, threads: int, blocks: int) -> int:
-    """The most registers a thread may have so that ``blocks`` blocks fit (0 blocks asks for one).
-
-    It is what ``__launch_bounds__(threads, blocks)`` makes the compiler keep to.
-    """
-    warps = _warps(device, threads) * max(blocks, 1)
-    for_partition = -(-warps // device.schedulers)
-    per_warp = device.registers_per_sm // device.schedulers // for_partition
-    per_block = device.registers_per_block // _round_up(_warps(device, threads), device.schedulers)
-    unit = device.register_alloc_unit
-    granted = min(per_warp, per_block) // unit * unit // device.warp_size
-    return min(granted, device.registers_per_thread_max)
-
-
 def _by_threads(device: Device, threads: int) -> int:
     if not 0 < threads <= device.max_threads_per_block:
         return 0

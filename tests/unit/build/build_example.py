@@ -5,6 +5,8 @@ from __future__ import annotations
 from fstc.build.run import DeviceBuild
 from fstc.codegen.artefact import Codegen, KernelCode, Origin, Param, Step
 from fstc.device.device import load_device
+from fstc.plan import artefact as plan
+from fstc.plan.artefact import Plan
 from fstc.support.artefact import encode
 from fstc.support.files import sha256
 
@@ -56,10 +58,49 @@ def kernel(symbol: str, source: str, *, block: int = 256, min_blocks: int = 0, s
     )
 
 
-def device_build(name: str, sources: dict[str, str], kernels: tuple[KernelCode, ...] = ()) -> DeviceBuild:
+def plan_of(device: str, kernels: tuple[KernelCode, ...], registers: int, blocks_per_sm: int) -> Plan:
+    """A plan of the same launches, one region a kernel."""
+    planned = [
+        plan.Kernel(
+            name=k.name, parts=(), threads=k.block, shared=k.shared, registers=registers, blocks_per_sm=blocks_per_sm,
+            occupancy=1.0, scheme="thread", bytes=0, bytes_min=0, l2_bytes=0, predicted_us=1.0, bound="memory",
+            terms={},
+        )
+        for k in kernels
+    ]  # fmt: skip
+    return Plan(
+        device=device,
+        strategy="stitch",
+        policy="strict",
+        index_bits=32,
+        summary=plan.Summary(
+            ops=1,
+            kernels=len(kernels),
+            library_calls=0,
+            bytes=0,
+            bytes_min=0,
+            bytes_unfused=0,
+            l2_bytes=0,
+            predicted_us=1.0,
+        ),
+        regions=tuple(plan.RegionPlan(hash=k.name, text=(), rewrites=(), kernels=(k,), decisions=()) for k in planned),
+        steps=tuple(plan.Step(kind="kernel", region=i, kernel=0) for i in range(len(kernels))),
+        scratch=(),
+    )
+
+
+def device_build(
+    name: str,
+    sources: dict[str, str],
+    kernels: tuple[KernelCode, ...] = (),
+    *,
+    registers: int = 32,
+    blocks_per_sm: int = 1,
+) -> DeviceBuild:
     """A chain of the kernels, value 0 in, one value more a kernel."""
     found = kernels or tuple(kernel(symbol, text) for symbol, text in sources.items())
     steps = tuple(Step(kind="kernel", kernel=i, reads=(i,), writes=(i + 1,)) for i in range(len(found)))
     code = Codegen(device=name, kernels=found, steps=steps, scratch=())
     files = {f"kernels/{symbol}.cu": text for symbol, text in sources.items()}
-    return DeviceBuild(load_device(name), b"{}\n", encode(code, device=name), files)
+    planned = plan_of(name, found, registers, blocks_per_sm)
+    return DeviceBuild(load_device(name), encode(planned, device=name), encode(code, device=name), files)

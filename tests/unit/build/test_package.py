@@ -19,6 +19,8 @@ from fstc.build.compile import Progress
 from fstc.build.package import DATE, Package, pack
 from fstc.build.run import Built, ConstantsFile, build
 from fstc.codegen.artefact import Origin
+from fstc.plan.artefact import Plan
+from fstc.support.artefact import decode
 from fstc.support.diagnostics import FstcError
 from fstc.support.files import sha256
 
@@ -53,7 +55,7 @@ def test_what_goes_in_comes_out(built: Built) -> None:
         assert package.graph() == GRAPH
         assert package.devices == ("h200", "a100")
         entry = package.device("a100")
-        assert package.plan(entry) == b"{}\n"
+        assert decode(package.plan(entry), Plan, "p").device == "a100"
         assert package.codegen(entry).kernels[0].symbol == "k"
         assert package.sources(entry) == {"kernels/k.cu": scale_source("k")}
         assert package.cubins(entry)["k"].startswith(b"\x7fELF")
@@ -124,9 +126,13 @@ def test_spills_and_lost_occupancy_are_findings() -> None:
     assert (finding.code, finding.kernel, finding.op, finding.device) == ("FST0510", "s", "%y = mul", "h200")
     assert "spills" in finding.message and "32 registers" in finding.message
     free = text.replace("__launch_bounds__(1024, 2)", "__launch_bounds__(512)")
-    result = build(GRAPH, [device_build("h200", {"s": free}, (kernel("s", free, block=512, min_blocks=2),))])
+    planned = device_build("h200", {"s": free}, (kernel("s", free, block=512),), registers=64, blocks_per_sm=2)
+    result = build(GRAPH, [planned])
     assert [f.code for f in result.findings] == ["FST0512"]
     assert "planned 2" in result.findings[0].message
+    (entry,) = result.manifest.devices[0].kernels
+    assert (entry.planned.registers, entry.planned.blocks_per_sm, entry.planned.limiter) == (64, 2, "registers")
+    assert entry.blocks_per_sm == 1 and entry.compiled.registers > 64
 
 
 def test_a_spill_names_the_ops_of_its_lines() -> None:
@@ -158,6 +164,12 @@ def test_changed_or_missing_sources_are_stale() -> None:
     entry = device_build("h200", {"k": scale_source("k")})
     assert code_of(lambda: build(GRAPH, [replace(entry, sources={"kernels/k.cu": "//"})])) == "FST0007"
     assert code_of(lambda: build(GRAPH, [replace(entry, sources={})])) == "FST0007"
+
+
+def test_a_plan_of_other_kernels_is_stale() -> None:
+    one, two = ({name: scale_source(name) for name in names} for names in (("a",), ("a", "b")))
+    entry = replace(device_build("h200", one), plan=device_build("h200", two).plan)
+    assert code_of(lambda: build(GRAPH, [entry], headers=HEADERS)) == "FST0007"
 
 
 def test_every_refused_kernel_is_reported_with_its_bundle(tmp_path: Path) -> None:

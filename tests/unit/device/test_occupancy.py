@@ -10,7 +10,7 @@ import pytest
 from cuda.pathfinder import find_nvidia_header_directory
 
 from fstc.device.device import Device, load_device
-from fstc.device.occupancy import blocks_per_sm, registers_bound
+from fstc.device.occupancy import blocks_per_sm
 
 NAMES = ("v100", "a100", "h100", "h200", "b200")
 
@@ -105,17 +105,6 @@ def test_agrees_with_the_header(name: str, oracle: ctypes.CDLL) -> None:
         if blocks != expected or not limiters.value & FLAGS[limiter]:
             wrong.append((threads, registers, shared, blocks, limiter, expected, limiters.value))
     assert not wrong, wrong[:5]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_register_bound_is_the_largest_that_fits(name: str) -> None:
-    device = load_device(name)
-    for threads in (32, 96, 128, 256, 352, 512, 768, 1024):
-        for blocks in range(1, min(device.max_blocks_per_sm, device.max_threads_per_sm // threads) + 1):
-            bound = registers_bound(device, threads, blocks)
-            assert blocks_per_sm(device, threads, bound, 0)[0] >= blocks
-            if bound < device.registers_per_thread_max:
-                assert blocks_per_sm(device, threads, bound + 1, 0)[0] < blocks
 
 
 def test_full_occupancy_names_the_threads() -> None:
