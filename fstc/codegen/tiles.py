@@ -73,7 +73,7 @@ class Tiles:
         scope.before.append(Line(f"{dtype.storage} {name}[{total}];", f"%{self.ctx.pattern.graph.values[value].name}"))
         items, moved, names = self._loops(scope.before, axes, axis, width, level)
         text = offset.c_text(names)
-        lane = self.ctx.fresh("q")
+        lane = self.ctx.fresh("u")
         whole: list[Line | Block] = [
             Line(f"const auto {lane} = fst::load_vec<{width}>({pointer} + {text});"),
             Block(
@@ -92,7 +92,7 @@ class Tiles:
         pointer = self.ctx.params[value]
         dtype = self.ctx.pattern.graph.type(value).dtype
         items, moved, names = self._loops(into, axes, axis, width, level)
-        lane = self.ctx.fresh("q")
+        lane = self.ctx.fresh("u")
         one = {**moved, axis: self._plus(moved[axis], "k")}
         whole: list[Line | Block] = [
             Line(f"fst::vec<{dtype.storage}, {width}> {lane};"),

@@ -15,7 +15,8 @@ from fstc.plan.holds import choose_holds
 from fstc.plan.latency import Estimate, estimate, instructions
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, make_schedule
-from fstc.plan.traffic import access, uses
+from fstc.ir.traffic import uses
+from fstc.plan.traffic import access
 
 MAX_BLOCKS = 2**31 - 1
 

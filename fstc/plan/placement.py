@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fstc.plan.artefact import REQUEST, AxisPlace
 from fstc.ir.pattern import Pattern
-from fstc.plan.traffic import Use, distinct_bytes, uses
+from fstc.ir.traffic import Use, distinct_bytes, uses
 
 LANES = 32
 ROW_THREADS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -6,77 +6,10 @@ Sectors that two visits of one block share count once (a perfect L1 for a block)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import gcd
-
-from fstc.plan.artefact import REQUEST, Access, AxisPlace, vector_width
 from fstc.ir.pattern import Pattern
-from fstc.support.affine import Index, linearize
-
-SECTOR = 32  # bytes
-
-
-@dataclass(frozen=True)
-class Use:
-    """All places of one tensor that a pattern reads, or the one where it is written."""
-
-    value: int
-    mode: str
-    offsets: tuple[Index, ...]  # in elements
-
-
-@dataclass(frozen=True)
-class _Box:
-    """A run-structured set of elements: (count, stride in elements) of every direction, innermost first."""
-
-    directions: tuple[tuple[int, int], ...]
-
-    @property
-    def run(self) -> int:
-        return self._walk()[0]
-
-    @property
-    def runs(self) -> int:
-        return self._walk()[1]
-
-    def _walk(self) -> tuple[int, int]:
-        run, runs = 1, 1
-        for count, stride in self.directions:
-            if count == 1:
-                continue
-            if stride <= run and runs == 1:
-                run = (count - 1) * stride + run
-            else:
-                runs *= count
-        return run, runs
-
-
-def uses(pattern: Pattern) -> tuple[Use, ...]:
-    """Inputs that are read and outputs that are written, each once, in order of value id."""
-    graph = pattern.graph
-    loads: dict[int, list[Index]] = {}
-    for instance in pattern.instances.values():
-        if instance.role == "load":
-            offset = linearize(instance.at, graph.type(instance.value).shape)
-            loads.setdefault(instance.value, []).append(offset)
-    found = [Use(v, "read", tuple(dict.fromkeys(o))) for v, o in loads.items()]
-    for value in dict.fromkeys(graph.outputs):
-        if graph.type(value).elements and graph.values[value].node >= 0:
-            found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
-    return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
-
-
-def distinct_bytes(pattern: Pattern, use: Use) -> int:
-    """Distinct sectors of a tensor that the pattern touches at all, in bytes."""
-    ttype = pattern.graph.type(use.value)
-    whole = -(-ttype.nbytes // SECTOR) * SECTOR
-    total = 0
-    for offset in use.offsets:
-        box = _Box(tuple(sorted(((t.high - t.low + 1, abs(c)) for t, c in offset.terms), key=lambda d: d[1])))
-        total += round(_sectors(box, offset.const, ttype.dtype.size, ()) * SECTOR)
-        if total >= whole:
-            return whole
-    return min(total, whole)
+from fstc.ir.traffic import SECTOR, Box, Use, distinct_bytes, sectors
+from fstc.plan.artefact import Access, AxisPlace, vector_width
+from fstc.support.affine import Index
 
 
 def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int) -> Access:
@@ -134,23 +67,8 @@ def _visits(
     for _, place in places.items():
         if place.grid > 1 and offset.coefficient(place.axis) and place.grid_stride:
             along *= place.grid
-    box = _Box(tuple(sorted(directions, key=lambda d: d[1])))
+    box = Box(tuple(sorted(directions, key=lambda d: d[1])))
     others = blocks / along if mode == "read" else 1
-    return _sectors(box, offset.const, size, tuple(starts)) * repeats * max(others, 1)
+    return sectors(box, offset.const, size, tuple(starts)) * repeats * max(others, 1)
 
 
-def _sectors(box: _Box, const: int, size: int, starts: tuple[tuple[int, int], ...]) -> float:
-    """Sectors of a box: its runs, each with the average number of boundaries that it straddles."""
-    run, runs = box._walk()
-    length = run * size
-    step = SECTOR
-    for count, stride in (*box.directions, *starts):
-        if count > 1 and stride >= run:
-            step = gcd(step, stride * size)
-    step = gcd(step, const * size)
-    if step == SECTOR:
-        return runs * -(-length // SECTOR)
-    # Starts fall on all multiples of ``step`` alike: the mean over them.
-    places = SECTOR // step
-    mean = sum((k * step + length - 1) // SECTOR + 1 for k in range(places)) / places
-    return runs * mean

@@ -1,0 +1,266 @@
+"""Grow kernels: clusters of ops, merged along edges while the evaluator says that one launch is faster than two.
+
+Example: a LayerNorm starts as four clusters (mean, variance, two outputs) and ends as one. Every refusal and every
+merge that would lose time is a :class:`Decision`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fstc.device.device import Device
+from fstc.ir.graph import Graph, Node
+from fstc.ir.ops.opdef import Form, Kind
+from fstc.ir.pattern import Refusal, make_pattern
+from fstc.ir.regions import is_inline_constant
+from fstc.ir.subgraph import extract
+from fstc.plan.artefact import Decision
+from fstc.plan.candidate import Placed, best
+
+
+@dataclass
+class Cluster:
+    """Nodes of one future kernel. ``nodes`` excludes what every user folds in for itself."""
+
+    nodes: set[int]
+    placed: Placed | None = None
+
+
+@dataclass
+class Grower:
+    graph: Graph
+    device: Device
+    clusters: dict[int, Cluster] = field(default_factory=dict)  # by smallest node id when made
+    home: dict[int, int] = field(default_factory=dict)  # node -> cluster
+    decisions: list[Decision] = field(default_factory=list)
+    memo: dict[tuple[frozenset[int], int | None], Placed | Refusal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.users = self.graph.users()
+        self.results = set(self.graph.outputs)
+        self.folded = _folded(self.graph, self.results)
+
+    # -- clusters ---------------------------------------------------------------------------------------------
+
+    def run(self) -> list[Cluster]:
+        """Clusters in an order in which they can run."""
+        self._seed()
+        self._merge()
+        return self.ordered()
+
+    def _seed(self) -> None:
+        """Every reduction, shared value and output starts a cluster; what has one user's cluster joins it."""
+        for node in reversed(self.graph.nodes):
+            if node.id in self.folded:
+                continue
+            homes = {self.home[u] for v in node.outputs for u in self._real_users(v)}
+            alone = node.op.form in (Form.REDUCE, Form.SCAN) or len(homes) != 1
+            target = next(iter(homes)) if not alone else node.id
+            if not alone and self._repeats(node):
+                target = node.id
+            self.home[node.id] = target
+            self.clusters.setdefault(target, Cluster(set())).nodes.add(node.id)
+
+    def _real_users(self, value: int) -> list[int]:
+        """Users of a value, through ops that are folded into theirs."""
+        found: list[int] = []
+        stack = list(self.users[value])
+        while stack:
+            user = stack.pop()
+            if user in self.folded:
+                stack += [u for v in self.graph.nodes[user].outputs for u in self.users[v]]
+            else:
+                found.append(user)
+        return found
+
+    def _repeats(self, node: Node) -> bool:
+        """Whether a user would evaluate this op several times for one element: overlapping windows."""
+        if node.op.kind is Kind.LAYOUT:
+            return False
+        return any(self.graph.nodes[u].op.form is Form.REDUCE_WINDOW for v in node.outputs for u in self.users[v])
+
+    def nodes_of(self, members: set[int]) -> frozenset[int]:
+        """The members and the folded ops that they read."""
+        found = set(members)
+        stack = [v for n in members for v in self.graph.nodes[n].inputs]
+        while stack:
+            node = self.graph.values[stack.pop()].node
+            if node in self.folded and node not in found:
+                found.add(node)
+                stack += self.graph.nodes[node].inputs
+        return frozenset(found)
+
+    def outputs_of(self, members: set[int]) -> frozenset[int]:
+        return frozenset(
+            v
+            for n in members
+            for v in self.graph.nodes[n].outputs
+            if v in self.results or any(u not in members for u in self._real_users(v))
+        )
+
+    def place(self, members: set[int], threads: int | None = None) -> Placed | Refusal:
+        key = (frozenset(members), threads)
+        if key not in self.memo:
+            part, _ = extract(self.graph, self.nodes_of(members), keep=self.outputs_of(members))
+            self.memo[key] = best(make_pattern(part), self.device, threads)
+        return self.memo[key]
+
+    # -- merging ----------------------------------------------------------------------------------------------
+
+    def _edges(self) -> list[tuple[int, int]]:
+        """(producer, user) clusters in order of the producer's first op."""
+        found: dict[tuple[int, int], None] = {}
+        for node in self.graph.nodes:
+            if node.id in self.folded:
+                continue
+            for v in node.outputs:
+                for u in sorted(self._real_users(v)):
+                    if self.home[u] != self.home[node.id]:
+                        found[self.home[node.id], self.home[u]] = None
+        return list(found)
+
+    def _siblings(self) -> list[tuple[int, int]]:
+        """Clusters that read a common tensor, and neither of which needs the other."""
+        readers: dict[int, dict[int, None]] = {}
+        for key, cluster in sorted(self.clusters.items()):
+            part = self.nodes_of(cluster.nodes)
+            for n in sorted(part):
+                for v in self.graph.nodes[n].inputs:
+                    if self.graph.values[v].node not in part and self.graph.type(v).elements > 1:
+                        readers.setdefault(v, {})[key] = None
+        pairs: dict[tuple[int, int], None] = {}
+        for keys in readers.values():
+            ordered = list(keys)
+            for a, b in zip(ordered, ordered[1:], strict=False):
+                pairs[a, b] = None
+        return list(pairs)
+
+    def _merge(self) -> None:
+        refused: dict[tuple[frozenset[int], frozenset[int]], Decision] = {}
+        for pairs in (self._edges, self._siblings, self._edges):
+            again = True
+            while again:
+                again = False
+                for a, b in pairs():
+                    if a in self.clusters and b in self.clusters and a != b and self._try(a, b, refused):
+                        again = True
+        self.decisions += [
+            d for (a, b), d in refused.items() if self._still(a) and self._still(b)
+        ]
+
+    def _still(self, members: frozenset[int]) -> bool:
+        return any(c.nodes == members for c in self.clusters.values())
+
+    def _try(self, a: int, b: int, refused: dict[tuple[frozenset[int], frozenset[int]], Decision]) -> bool:
+        left, right = self.clusters[a].nodes, self.clusters[b].nodes
+        key = (frozenset(left), frozenset(right))
+        if key in refused:
+            return False
+        union = left | right
+        names = self._name(left), self._name(right)
+        if self._cycle(a, b):
+            refused[key] = Decision(
+                code="FSN014", accepted=False, left=names[0], right=names[1], gain_us=0.0,
+                reason="another kernel lies between them, and would both wait and be waited for",
+            )  # fmt: skip
+            return False
+        apart = [self.place(left), self.place(right)]
+        joined = self.place(union)
+        if isinstance(joined, Refusal):
+            refused[key] = Decision(
+                code=joined.code, accepted=False, left=names[0], right=names[1], gain_us=0.0, reason=joined.reason
+            )
+            return False
+        parts = [p for p in apart if isinstance(p, Placed)]
+        gain = sum(p.estimate.time for p in parts) - joined.estimate.time if len(parts) == 2 else float("inf")
+        if gain <= 0:
+            refused[key] = Decision(
+                code="FSN021", accepted=False, left=names[0], right=names[1], gain_us=gain,
+                reason=f"one kernel is {joined.estimate.bound}-bound at {joined.estimate.time:.1f} us, "
+                f"two take {sum(p.estimate.time for p in parts):.1f} us",
+            )  # fmt: skip
+            return False
+        self.decisions.append(
+            Decision(
+                code="FSN002", accepted=True, left=names[0], right=names[1],
+                gain_us=gain if gain < float("inf") else 0.0, reason="one launch, and what passes between stays on chip",
+            )  # fmt: skip
+        )
+        self.clusters[a].nodes = union
+        for n in right:
+            self.home[n] = a
+        del self.clusters[b]
+        return True
+
+    def _name(self, members: set[int]) -> str:
+        outputs = sorted(self.outputs_of(members)) or [self.graph.nodes[max(members)].outputs[0]]
+        return "%" + self.graph.values[outputs[-1]].name
+
+    # -- order ------------------------------------------------------------------------------------------------
+
+    def successors(self) -> dict[int, set[int]]:
+        found: dict[int, set[int]] = {k: set() for k in self.clusters}
+        for a, b in self._edges():
+            found[a].add(b)
+        return found
+
+    def _cycle(self, a: int, b: int) -> bool:
+        """Whether a path of other clusters leads from one to the other."""
+        after = self.successors()
+        for start, goal in ((a, b), (b, a)):
+            stack = [c for c in after[start] if c != goal]
+            seen = set(stack)
+            while stack:
+                for c in after[stack.pop()]:
+                    if c == goal:
+                        return True
+                    if c not in seen:
+                        seen.add(c)
+                        stack.append(c)
+        return False
+
+    def ordered(self) -> list[Cluster]:
+        after = self.successors()
+        before = {k: 0 for k in self.clusters}
+        for users in after.values():
+            for u in users:
+                before[u] += 1
+        ready = sorted((min(self.clusters[k].nodes), k) for k, n in before.items() if n == 0)
+        out: list[Cluster] = []
+        while ready:
+            _, key = ready.pop(0)
+            out.append(self.clusters[key])
+            for u in after[key]:
+                before[u] -= 1
+                if before[u] == 0:
+                    ready.append((min(self.clusters[u].nodes), u))
+            ready.sort()
+        assert len(out) == len(self.clusters), "clusters form a cycle"
+        return out
+
+    def levels(self, clusters: list[Cluster]) -> list[int]:
+        """Longest path to each cluster; clusters of one level do not wait for each other."""
+        home = {n: i for i, c in enumerate(clusters) for n in c.nodes}
+        level = [0] * len(clusters)
+        for i, cluster in enumerate(clusters):
+            for n in self.nodes_of(cluster.nodes):
+                for v in self.graph.nodes[n].inputs:
+                    producer = home.get(self.graph.values[v].node)
+                    if producer is not None and producer != i:
+                        level[i] = max(level[i], level[producer] + 1)
+        return level
+
+
+def _folded(graph: Graph, results: set[int]) -> set[int]:
+    """Ops that every user repeats for itself: inline constants, iota, and views of outside values."""
+    found: set[int] = set()
+    for node in graph.nodes:
+        if results & set(node.outputs):
+            continue
+        if is_inline_constant(node) or node.op.form is Form.IOTA:
+            found.add(node.id)
+        elif node.op.kind is Kind.LAYOUT and all(
+            graph.values[v].node < 0 or graph.values[v].node in found for v in node.inputs
+        ):
+            found.add(node.id)
+    return found

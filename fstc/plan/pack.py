@@ -1,0 +1,87 @@
+"""Kernel packing: independent kernels of one level share a launch, each on its own range of blocks.
+
+Example: twelve Adam updates from 64 to 9.4 million elements become one launch of twelve ranges.
+"""
+
+from __future__ import annotations
+
+from fstc.device.device import Device
+from fstc.ir.pattern import Refusal
+from fstc.plan.artefact import Decision
+from fstc.plan.candidate import Placed
+from fstc.plan.cluster import Cluster, Grower
+
+MOST_PARTS = 64
+MOST_POINTERS = 240  # of 4 KB of parameters
+THREADS = (256, 128, 512, 1024)
+
+
+def pack(grower: Grower, clusters: list[Cluster], device: Device) -> list[list[tuple[Cluster, Placed]]]:
+    """Launches in an order in which they can run; each is a list of clusters with their placements."""
+    levels = grower.levels(clusters)
+    launches: list[tuple[int, list[tuple[Cluster, Placed]]]] = []
+    for level in range(max(levels, default=-1) + 1):
+        members = [c for c, at in zip(clusters, levels, strict=True) if at == level]
+        for group in _groups(grower, members, device):
+            launches.append((level, group))
+    return [group for _, group in launches]
+
+
+def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list[tuple[Cluster, Placed]]]:
+    alone: list[list[tuple[Cluster, Placed]]] = []
+    packed: list[tuple[Cluster, Placed]] = []
+    for cluster in members:
+        placed = grower.place(cluster.nodes)
+        assert isinstance(placed, Placed), f"a cluster has no placement: {placed}"
+        packed.append((cluster, placed))
+    if len(packed) < 2:
+        return [packed] if packed else []
+    open_groups: list[list[tuple[Cluster, Placed]]] = []
+    for item in packed:
+        for group in open_groups:
+            joined = _join(grower, [*group, item], device)
+            if joined is not None:
+                group[:] = joined
+                break
+        else:
+            open_groups.append([item])
+    return alone + open_groups
+
+
+def _join(
+    grower: Grower, items: list[tuple[Cluster, Placed]], device: Device
+) -> list[tuple[Cluster, Placed]] | None:
+    """The items placed for one block size, when a single launch of them is predicted to be faster."""
+    pointers = sum(len(p.pattern.graph.inputs) + len(p.pattern.graph.outputs) for _, p in items)
+    if len(items) > MOST_PARTS or pointers > MOST_POINTERS:
+        return None
+    now = sum(p.estimate.time for _, p in items)
+    best: tuple[float, list[tuple[Cluster, Placed]]] | None = None
+    common = {p.schedule.threads for _, p in items}
+    sizes = (common.pop(),) if len(common) == 1 else THREADS
+    for threads in sizes:
+        made: list[tuple[Cluster, Placed]] = []
+        for cluster, placed in items:
+            again = placed if placed.schedule.threads == threads else grower.place(cluster.nodes, threads)
+            if isinstance(again, Refusal):
+                break
+            made.append((cluster, again))
+        else:
+            resident = min(p.estimate.blocks_per_sm for _, p in made)
+            slowed = sum(
+                (p.estimate.time - device.launch_us) * max(1.0, min(p.estimate.blocks_per_sm, 4) / max(resident, 1))
+                for _, p in made
+            )
+            time = slowed + device.launch_us
+            if time < now and (best is None or time < best[0]):
+                best = (time, made)
+    if best is None:
+        return None
+    left, right = grower._name(items[0][0].nodes), grower._name(items[-1][0].nodes)
+    grower.decisions.append(
+        Decision(
+            code="FSN003", accepted=True, left=left, right=right, gain_us=now - best[0],
+            reason="independent kernels share one launch",
+        )  # fmt: skip
+    )
+    return best[1]

@@ -1,0 +1,161 @@
+"""plan: from a graph to disjoint kernels with placements, schemes and carriers, and a decision for all that stays apart.
+
+Example: ``make_plan(graph, analysis, load_device("h200")).summary.kernels``. Equal regions are planned once. The search is
+greedy: clusters merge along edges while the latency-evaluator says that one launch is faster than two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fstc.analysis.artefact import Analysis
+from fstc.device.device import Device
+from fstc.ir.graph import Graph
+from fstc.ir.ops.opdef import Form
+from fstc.ir.printer import print_graph
+from fstc.ir.regions import Region, depths, find_regions, is_library
+from fstc.ir.rewrite import rewrite
+from fstc.ir.subgraph import extract
+from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
+from fstc.plan.cluster import Grower
+from fstc.plan.describe import make_kernel, make_part
+from fstc.plan.pack import pack
+from fstc.plan.split import choose_splits
+from fstc.ir.traffic import distinct_bytes, uses
+
+INDEX_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """``index_bits``: 0 chooses 32 where every offset fits, 64 forces the wide path."""
+
+    index_bits: int = 0
+
+
+@dataclass(frozen=True)
+class _Planned:
+    plan: RegionPlan
+    back: tuple[int, ...]  # value of the rewritten region -> value of the region, or -1
+    graph: Graph
+
+
+def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOptions | None = None) -> Plan:
+    """A plan for one device. Pure and deterministic."""
+    options = options or PlanOptions()
+    regions = find_regions(graph)
+    planned: dict[str, _Planned] = {}
+    for region in regions:
+        if region.hash not in planned:
+            planned[region.hash] = _plan_region(region, device)
+    order = {key: n for n, key in enumerate(planned)}
+    steps, scratch = _steps(graph, regions, planned, order)
+    plans = [p.plan for p in planned.values()]
+    kernels = [plans[s.region].kernels[s.kernel] for s in steps if s.kind == "kernel"]
+    wide = options.index_bits == 64 or any(v.type.elements > INDEX_LIMIT for v in graph.values)
+    summary = Summary(
+        ops=sum(1 for n in graph.nodes if n.op.form is not Form.CONSTANT),
+        kernels=len(kernels),
+        library_calls=sum(1 for s in steps if s.kind == "library"),
+        bytes=sum(k.bytes for k in kernels),
+        bytes_min=sum(r.floor for r in analysis.regions),
+        bytes_unfused=sum(r.unfused for r in analysis.regions),
+        l2_bytes=sum(k.l2_bytes for k in kernels),
+        predicted_us=sum(k.predicted_us for k in kernels),
+    )
+    return Plan(
+        device=device.name,
+        strategy="stitch",
+        policy="strict",
+        index_bits=64 if wide else 32,
+        summary=summary,
+        regions=tuple(p.plan for p in planned.values()),
+        steps=steps,
+        scratch=scratch,
+    )
+
+
+def _plan_region(region: Region, device: Device) -> _Planned:
+    splits = choose_splits(region.graph, device)
+    decisions = [
+        Decision(
+            code="FSN030", accepted=True, left=f"%{region.graph.values[s.value].name}", right="", gain_us=0.0, reason=s.reason
+        )
+        for s in splits
+    ]
+    graph, back = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
+    grower = Grower(graph, device)
+    clusters = grower.run()
+    launches = pack(grower, clusters, device)
+    kernels: list[Kernel] = []
+    for number, launch in enumerate(launches):
+        parts = []
+        minimum = 0
+        for cluster, placed in launch:
+            nodes = sorted(grower.nodes_of(cluster.nodes))
+            _, origin = extract(graph, nodes, keep=grower.outputs_of(cluster.nodes))
+            parts.append((placed, make_part(placed, origin, nodes)))
+            minimum += sum(distinct_bytes(placed.pattern, use) for use in uses(placed.pattern))
+        name = f"k{number}_{_readable(graph, parts[-1][1].outputs)}"
+        kernels.append(make_kernel(name, parts, device, minimum))
+    plan = RegionPlan(
+        hash=region.hash,
+        text=tuple(line.strip() for line in print_graph(graph).splitlines() if line.strip()),
+        rewrites=tuple(Rewrite(value=s.value, dim=s.dim, parts=s.parts) for s in splits),
+        kernels=tuple(kernels),
+        decisions=tuple(decisions + grower.decisions),
+    )
+    return _Planned(plan, back, graph)
+
+
+def _readable(graph: Graph, outputs: tuple[int, ...]) -> str:
+    text = graph.values[outputs[-1]].name if outputs else "nothing"
+    return "".join(c if c.isalnum() else "_" for c in text)[:32]
+
+
+def _steps(
+    graph: Graph, regions: tuple[Region, ...], planned: dict[str, _Planned], order: dict[str, int]
+) -> tuple[tuple[Step, ...], tuple[Scratch, ...]]:
+    """Library calls and launches by library depth; values that only a rewrite knows become scratch."""
+    depth = depths(graph)
+    calls: dict[int, list[int]] = {}
+    for node in graph.nodes:
+        if is_library(node):
+            calls.setdefault(depth[node.id], []).append(node.id)
+    by_depth = {r.depth: r for r in regions}
+    steps: list[Step] = []
+    scratch: list[Scratch] = []
+    for level in sorted({*calls, *by_depth}):
+        for n in calls.get(level, ()):
+            node = graph.nodes[n]
+            steps.append(Step(kind="library", node=n, reads=node.inputs, writes=node.outputs))
+        region = by_depth.get(level)
+        if region is None:
+            continue
+        found = planned[region.hash]
+        names: dict[int, int] = {}
+
+        def outer(v: int, found: _Planned = found, region: Region = region, names: dict[int, int] = names) -> int:
+            if found.back[v] >= 0:
+                return region.origin[found.back[v]]
+            if v not in names:
+                ttype = found.graph.type(v)
+                names[v] = len(graph.values) + len(scratch)
+                scratch.append(
+                    Scratch(id=names[v], name=found.graph.values[v].name, dtype=ttype.dtype.name, shape=ttype.shape)
+                )
+            return names[v]
+
+        for k, kernel in enumerate(found.plan.kernels):
+            reads = tuple(dict.fromkeys(v for p in kernel.parts for v in p.inputs))
+            writes = tuple(dict.fromkeys(v for p in kernel.parts for v in p.outputs))
+            steps.append(
+                Step(
+                    kind="kernel",
+                    region=order[region.hash],
+                    kernel=k,
+                    reads=tuple(outer(v) for v in reads),
+                    writes=tuple(outer(v) for v in writes),
+                )
+            )
+    return tuple(steps), tuple(scratch)

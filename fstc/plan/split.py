@@ -1,0 +1,93 @@
+"""Which reductions to split over the grid: those with too few results to keep the device busy.
+
+Example: dbias, ``f32[4096]`` out of ``f32[4096,4096]``, has 32 tiles of columns for 132 SMs; in 8 parts it has 256 blocks and
+a second, small launch adds the parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fstc.device.device import Device
+from fstc.ir.axes import reduced_dims
+from fstc.ir.graph import Graph, Node
+from fstc.ir.ops.opdef import Form
+
+SMALL = 1 << 18  # bytes below which one launch is cheaper than two
+TILE = 128  # results of a column reduction that one block makes
+LEAST = 1024  # elements a part should have
+STITCHED = 1 << 22  # bytes above which a reduction whose users need its operand again is split all the same
+
+
+@dataclass(frozen=True)
+class Split:
+    value: int
+    dim: int
+    parts: int
+    reason: str
+
+
+def choose_splits(graph: Graph, device: Device) -> tuple[Split, ...]:
+    """Splits of a region's graph, in program order."""
+    found = []
+    users = graph.users()
+    for node in graph.nodes:
+        if node.op.form is Form.REDUCE and node.op.monoid and len(node.outputs) == 1 and not node.regions:
+            split = _split(graph, node, users, device)
+            if split:
+                found.append(split)
+    return tuple(found)
+
+
+def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device: Device) -> Split | None:
+    operand, result = graph.type(node.inputs[0]), graph.type(node.outputs[0])
+    if not operand.elements or operand.nbytes < SMALL:
+        return None
+    axes = [a for a in reduced_dims(node) if operand.shape[a] > 1]
+    if not axes:
+        return None
+    inner = max(n for n, e in enumerate(operand.shape) if e > 1)
+    blocks = result.elements if inner in axes else -(-result.elements // TILE)
+    stitched = _meets_operand(graph, node, users)
+    wanted = device.sms // 4 if stitched else device.sms
+    if blocks >= wanted or (stitched and operand.nbytes < STITCHED):
+        return None
+    each = operand.elements // max(result.elements, 1)
+    target = min(2 * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
+    dim = max(axes, key=lambda a: (operand.shape[a], -a))
+    parts = _parts(operand.shape[dim], target)
+    if parts < 2:
+        return None
+    return Split(
+        node.outputs[0],
+        dim,
+        parts,
+        f"{blocks} blocks for {device.sms} SMs; in {parts} parts {blocks * parts}, and a second launch adds them",
+    )
+
+
+def _parts(extent: int, target: int) -> int:
+    """The divisor of the extent that is nearest to the target, or the target where no divisor is near."""
+    target = min(target, extent)
+    if target < 2:
+        return 1
+    divisors = {d for k in range(1, int(extent**0.5) + 1) if extent % k == 0 for d in (k, extent // k)}
+    near = [d for d in divisors if target / 2 <= d <= 2 * target]
+    return min(near, key=lambda d: (abs(d - target), d)) if near else target
+
+
+def _meets_operand(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...]) -> bool:
+    """Whether some user of the result is as large as the operand: it would read it again."""
+    size = graph.type(node.inputs[0]).elements
+    stack, seen = [node.outputs[0]], set[int]()
+    while stack:
+        value = stack.pop()
+        for user in users[value]:
+            if user in seen:
+                continue
+            seen.add(user)
+            for out in graph.nodes[user].outputs:
+                if graph.type(out).elements >= size:
+                    return True
+                stack.append(out)
+    return False
