@@ -6,7 +6,7 @@ Example: ``Compiler(headers=prelude(), cache=Cache.open()).all({("sm_90", text):
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +86,7 @@ class Compiler:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         if problems:
-            raise FstcError(*(d for task in missing if task in problems for d in problems[task].diagnostics))
+            raise FstcError(*_distinct(problems[task] for task in missing if task in problems))
         return results
 
     def _compile(self, task: Task, kernel: KernelCode) -> Compiled:
@@ -102,6 +102,16 @@ class Compiler:
 
     def _tell(self, done: int, total: int, task: Task, names: Mapping[Task, KernelCode], *, cached: bool) -> None:
         self.report(Progress(done, total, names[task].symbol, task[0], cached))
+
+
+def _distinct(errors: Iterable[FstcError]) -> list[Diagnostic]:
+    """A mistake in a source is found once an architecture and told once."""
+    told: dict[tuple[str, str, str, int], Diagnostic] = {}
+    for diagnostic in (d for error in errors for d in error.diagnostics):
+        span = diagnostic.label.span if diagnostic.label else None
+        place = (span.source.name, span.start) if span else (diagnostic.file, 0)
+        told.setdefault((diagnostic.code, diagnostic.message, *place), diagnostic)
+    return list(told.values())
 
 
 def _decoded(stored: bytes | None) -> Compiled | None:

@@ -180,6 +180,13 @@ def test_every_refused_kernel_is_reported_with_its_bundle(tmp_path: Path) -> Non
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a-sm_90", "b-sm_90"]
 
 
+def test_a_mistake_is_told_once_for_all_architectures() -> None:
+    source = {"a": scale_source("a").replace("FST_SCALE", "FST_NONE")}
+    with pytest.raises(FstcError) as caught:
+        build(GRAPH, [device_build(name, source) for name in ("h200", "a100")], headers=HEADERS)
+    assert len(caught.value.diagnostics) == 1
+
+
 def test_a_device_that_nvrtc_does_not_know() -> None:
     assert code_of(lambda: build(GRAPH, [device_build("v100", {"k": scale_source("k")})])) == "FST0504"
 
