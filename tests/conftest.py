@@ -18,7 +18,7 @@ Golden = Callable[[Path, str], None]
 COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": (HealthCheck.too_slow, HealthCheck.data_too_large)}
 settings.register_profile("ci", derandomize=True, database=None, max_examples=100, print_blob=True, **COMMON)
 settings.register_profile("full", derandomize=True, database=None, max_examples=1000, print_blob=True, **COMMON)
-settings.register_profile("fuzz", max_examples=1_000_000, print_blob=True, **COMMON)
+settings.register_profile("fuzz", max_examples=100, print_blob=True, **COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

@@ -26,7 +26,7 @@ class Terminated(BaseException):
 
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _terminate)
+    before = signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
             return _run(arguments)
@@ -39,6 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except Terminated:
         return TERMINATED
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(arguments: list[str]) -> int:

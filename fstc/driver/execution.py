@@ -154,7 +154,7 @@ class HostChecker:
         reads, writes = iter(step.reads), iter(step.writes)
         values = [next(reads) if p.mode == "read" else next(writes) for p in code.params]
         names = [self.names.get(v, f"scratch {v}") for v in values]
-        report = self.library.check(code.symbol, buffers, names, [p.mode == "write" for p in code.params])
+        report = self.library.check(code.symbol, buffers, names, [p.mode != "write" for p in code.params])
         fault = LaunchFault(code.name, report.fault.kind, str(report.fault)) if report.fault else None
         return Counted(report.bytes, report.l2_bytes, fault)
 
