@@ -21,7 +21,10 @@ from fstc.support.diagnostics import Diagnostic, FstcError
 LIBRARY = "libcuda.so.1"
 HELP = "without a GPU use --target host, which runs the same kernels on the CPU"
 NAME_BYTES = 128
-OUT_OF_MEMORY = "CUDA_ERROR_OUT_OF_MEMORY"
+CURES = {
+    "CUDA_ERROR_OUT_OF_MEMORY": "choose smaller extents with --bind",
+    "CUDA_ERROR_NO_BINARY_FOR_GPU": "build the package for this device: fstc build --device",
+}
 
 
 def require_driver(library: str = LIBRARY) -> int:
@@ -187,8 +190,7 @@ class Session:
         word = getattr(status, "name", str(status))
         _, text = self.driver.cuGetErrorString(status)
         said = text.decode() if isinstance(text, bytes) else "no description"
-        help = "choose smaller extents with --bind" if word == OUT_OF_MEMORY else ""
-        return _unusable(f"{name}: {word} ({said})", help)
+        return _unusable(f"{name}: {word} ({said})", CURES.get(word, ""))
 
 
 class Arguments:
