@@ -125,19 +125,18 @@ private:
             machine.fault = before;
             return;
         }
-        const bool earlier_write = conflict == Conflict::write;
-        char what[160];
-        const bool same_block = other.block() == order_.block_number();
-        if (!earlier_write && other.kind() == Stamp::kSeveral) snprintf(what, sizeof what, "races with reads by several blocks");
-        else if (!earlier_write && other.kind() == Stamp::kBlock)
-            snprintf(what, sizeof what, "races with reads by several threads of block %u", other.block() - 1);
-        else
-            snprintf(what, sizeof what, "races with %s by thread %u of %s %u", earlier_write ? "a write" : "a read",
-                     other.thread(), same_block ? "the same block," : "block", other.block() - 1);
+        const bool after_write = conflict == Conflict::write;
+        const Stamp::Kind kind = after_write ? Stamp::kOne : other.kind();
+        char who[96], block[32] = "this block";
+        if (other.block() != order_.block_number()) snprintf(block, sizeof block, "block %u", other.block() - 1);
+        if (kind == Stamp::kSeveral) snprintf(who, sizeof who, "reads by several blocks");
+        else if (kind == Stamp::kBlock) snprintf(who, sizeof who, "reads by several threads of %s", block);
+        else snprintf(who, sizeof who, "%s by thread %u of %s", after_write ? "a write" : "a read", other.thread(), block);
+        char what[128];
+        snprintf(what, sizeof what, "races with %s", who);
         Fault& fault = describe(kRace, what, region, p, bytes, write, atomic);
-        const bool named = earlier_write || other.kind() <= Stamp::kWarp;
-        fault.other_thread = named ? int32_t(other.thread()) : -1;
-        fault.other_block = !earlier_write && other.kind() == Stamp::kSeveral ? -1 : int64_t(other.block()) - 1;
+        fault.other_thread = kind <= Stamp::kWarp ? int32_t(other.thread()) : -1;
+        fault.other_block = kind < Stamp::kSeveral ? int64_t(other.block()) - 1 : -1;
         abandon();
     }
 

@@ -1,8 +1,7 @@
 // traffic.h - exact memory traffic: sectors of every buffer, and per instruction requests and bank conflicts.
 //
 // Each lane logs its accesses between two points where the warp meets. There the logs are merged into warp
-// requests the way hardware would issue them when diverged lanes reconverge: of the lanes' next accesses
-// those at the lowest code address go together.
+// requests, the way hardware issues them when diverged lanes reconverge as early as they can.
 #pragma once
 
 #include "shadow.h"
@@ -18,6 +17,8 @@ struct Logged {
     uint32_t pc;  // from where the library is loaded
     int16_t buffer;
     uint8_t bytes, write;
+
+    bool together(const Logged& other) const { return pc == other.pc && buffer == other.buffer; }
 };
 
 // Mirrored by fstc/build/host_check.py.
@@ -51,27 +52,16 @@ public:
 
     // Merges and forgets the logs of a warp, whose lanes start at thread `first`.
     void settle(unsigned first, unsigned lanes, Arena& arena) {
-        const Logged* next[kWarp];
-        const Logged* end[kWarp];
-        bool any = false;
+        Cursor cursors[kWarp];
         for (unsigned lane = 0; lane < lanes; ++lane) {
-            next[lane] = logs_[first + lane].data();
-            end[lane] = next[lane] + logs_[first + lane].size();
-            any |= next[lane] != end[lane];
+            const auto& log = logs_[first + lane];
+            cursors[lane] = {log.data(), log.data() + log.size()};
         }
-        while (any) {
-            uint32_t lowest = ~uint32_t(0);
-            for (unsigned lane = 0; lane < lanes; ++lane)
-                if (next[lane] != end[lane] && next[lane]->pc < lowest) lowest = next[lane]->pc;
-            const Logged* request[kWarp];
+        const Logged* request[kWarp];
+        while (const Logged* chosen = choose(cursors, lanes)) {
             unsigned size = 0;
-            any = false;
-            for (unsigned lane = 0; lane < lanes; ++lane) {
-                if (next[lane] != end[lane] && next[lane]->pc == lowest &&
-                    (size == 0 || next[lane]->buffer == request[0]->buffer))
-                    request[size++] = next[lane]++;
-                any |= next[lane] != end[lane];
-            }
+            for (unsigned lane = 0; lane < lanes; ++lane)
+                if (cursors[lane].left() && cursors[lane].next->together(*chosen)) request[size++] = cursors[lane].next++;
             account(request, size, arena);
         }
         for (unsigned lane = 0; lane < lanes; ++lane) logs_[first + lane].clear();
@@ -85,6 +75,44 @@ public:
     const std::vector<SiteTraffic>& sites() const { return sites_; }
 
 private:
+    struct Cursor {
+        const Logged *next = nullptr, *end = nullptr;
+        bool left() const { return next != end; }
+        // Whether the lane comes to the access soon, but not now.
+        bool meets(const Logged& access) const {
+            constexpr long kAhead = 64;
+            const Logged* last = end - next > kAhead ? next + kAhead : end;
+            for (const Logged* p = next; p != last; ++p)
+                if (p->together(access)) return p != next;
+            return false;
+        }
+    };
+
+    // The access to issue next; null at the end. Lanes that agree go on together. Of diverged ones first
+    // those whose access no other lane will join; where each could be joined, the lowest address goes first,
+    // as lanes that are behind in a loop or a branch have to catch up.
+    static const Logged* choose(const Cursor* cursors, unsigned lanes) {
+        const Logged* lowest = nullptr;
+        bool diverged = false;
+        for (unsigned lane = 0; lane < lanes; ++lane) {
+            if (!cursors[lane].left()) continue;
+            const Logged* next = cursors[lane].next;
+            diverged |= lowest && !next->together(*lowest);
+            if (!lowest || next->pc < lowest->pc) lowest = next;
+        }
+        if (!diverged) return lowest;
+        const Logged* refused = nullptr;
+        for (unsigned lane = 0; lane < lanes; ++lane) {
+            const Logged* candidate = cursors[lane].next;
+            if (!cursors[lane].left() || (refused && candidate->together(*refused))) continue;
+            bool joined = false;
+            for (unsigned other = 0; other < lanes && !joined; ++other) joined = cursors[other].meets(*candidate);
+            if (!joined) return candidate;
+            refused = candidate;
+        }
+        return lowest;
+    }
+
     void account(const Logged* const* request, unsigned size, Arena& arena) {
         const Logged& first = *request[0];
         SiteTraffic& site = site_of(first);

@@ -45,11 +45,11 @@ class Mutant:
 
 MUTANTS = (
     Mutant("no_barrier_after_write", "rowsum", "__syncthreads();  // @after-put", "// @after-put", "race", "put",
-           thread=32, buffer="shared memory", element=4, other=0),
+           thread=0, buffer="shared memory", element=0, other=31),
     Mutant("no_barrier_before_reuse", "rowsum", "__syncthreads();  // @before-reuse", "// @before-reuse", "race", "put",
            thread=0, buffer="shared memory", element=0),
     Mutant("barrier_left_out_by_a_warp", "rowsum", "__syncthreads();  // @after-put",
-           "if (t >= 32) __syncthreads();  // @after-put", "divergent-barrier", "", thread=None),
+           "if (t >= 32) __syncthreads();  // @after-put", "race", "put", thread=0, buffer="shared memory", element=0),
     Mutant("tile_without_barrier", "transpose", "__syncthreads();  // @after-fill", "// @after-fill", "race", "fill",
            buffer="shared memory"),
     Mutant("fill_past_the_input", "transpose", "x[(down + r) * 64", "x[(down + r + 1) * 64", "out-of-bounds", "fill",
@@ -87,7 +87,7 @@ MUTANTS = (
            buffer="shared memory"),
     Mutant("static_shared_without_barrier", "warps", "__syncthreads();  // @after-sums", "// @after-sums", "ok", "whole"),
     Mutant("static_shared_not_written", "warps", "if (lane == 0) sums", "if (threadIdx.x == 0) sums", "uninitialised",
-           "whole", buffer="static shared memory", element=4),
+           "whole", buffer="static shared memory"),
     Mutant("plain_store_beside_atomics", "atomics", "atomicAdd(&words[0], 1);", "words[0] = 1;  // @plain", "race", "plain",
            thread=1, buffer="words", element=0, other=0),
 )  # fmt: skip
