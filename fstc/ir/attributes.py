@@ -23,7 +23,13 @@ from fstc.support.suggest import clipped, did_you_mean
 INPUT_ATTRS = (
     AttrDef("low", "float", required=False, doc="least random test value"),
     AttrDef("high", "float", required=False, doc="largest random test value; for integers one more"),
-    AttrDef("domain", "str", required=False, choices=("permutation",), doc="distinct integers below `high`"),
+    AttrDef(
+        "domain",
+        "str",
+        required=False,
+        choices=("permutation", "positive", "probability"),
+        doc="permutation: distinct integers below `high`; positive: 0.1 to 2; probability: 0 to 1",
+    ),
     AttrDef("alias", "int", required=False, doc="the output that this input is donated to"),
 )
 
@@ -70,6 +76,16 @@ def checked(
             message = f"{owner} needs the attribute `{definition.name}`"
             errors.append(Diagnostic("FST0301", message, Label(place), help=help))
     return values, errors, complete and not errors
+
+
+def as_floats(value: Attr) -> Attr:
+    """A constant of a float type: 1 and 1.0 are one value."""
+    if isinstance(value, tuple):
+        return tuple(map(as_floats, value))
+    try:
+        return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    except OverflowError:
+        return value  # the op's rule says what is wrong with it
 
 
 def free(given: list[Attribute], extents: Extents) -> tuple[dict[str, Attr], list[Diagnostic]]:

@@ -27,23 +27,24 @@ def evaluate(
     *,
     wide: bool = False,
 ) -> dict[int, Any]:
-    """The kept values by id; others are dropped after their last use.
+    """The kept values by id; others are dropped after their last use, and what none of them needs does not run.
 
-    ``feeds`` may hold values that are no inputs: they are taken as given and their nodes do not run,
-    so that a part of a graph can be judged by itself.
+    ``feeds`` may hold values that are no inputs: they are taken as given, so that a part of a graph can
+    be judged by itself.
     """
     kept = _kept(graph, keep)
     values: dict[int, Any] = {i: _given(graph, i, x, wide) for i, x in feeds.items()}
-    last = _last_uses(graph)
-    for node in graph.nodes:
-        if not all(o in values for o in node.outputs):
-            missing = [graph.values[i].name for i in node.inputs if i not in values]
-            assert not missing, f"no value for %{missing[0]}"
-            found = _run(graph, node, [values[i] for i in node.inputs], constants, wide)
-            values.update(zip(node.outputs, found, strict=True))
-        for i in (*dict.fromkeys(node.inputs), *node.outputs):
-            if last[i] <= node.id and i not in kept:
-                values.pop(i, None)
+    needed = _needed(graph, kept, frozenset(values))
+    last = {i: n for n, node in enumerate(needed) for i in (*node.outputs, *node.inputs)}
+    for n, node in enumerate(needed):
+        missing = [graph.values[i].name for i in node.inputs if i not in values]
+        assert not missing, f"no value for %{missing[0]}"
+        found = _run(graph, node, [values[i] for i in node.inputs], constants, wide)
+        for i, x in zip(node.outputs, found, strict=True):
+            values.setdefault(i, x)
+        for i in dict.fromkeys((*node.inputs, *node.outputs)):
+            if last[i] == n and i not in kept:
+                del values[i]
     return {i: values[i] for i in sorted(kept)}
 
 
@@ -87,13 +88,15 @@ def _kept(graph: Graph, keep: Keep) -> frozenset[int]:
     return frozenset(range(len(graph.values)) if keep == "all" else (int(i) for i in keep))
 
 
-def _last_uses(graph: Graph) -> list[int]:
-    """Per value the id of the last node that reads it, its own node when none does."""
-    last = [v.node for v in graph.values]
-    for node in graph.nodes:
-        for i in node.inputs:
-            last[i] = max(last[i], node.id)
-    return last
+def _needed(graph: Graph, kept: frozenset[int], given: frozenset[int]) -> list[Node]:
+    """The nodes that the kept values depend on, in order, not looking behind given values."""
+    wanted = set(kept - given)
+    nodes: list[Node] = []
+    for node in reversed(graph.nodes):
+        if not wanted.isdisjoint(node.outputs):
+            nodes.append(node)
+            wanted.update(i for i in node.inputs if i not in given)
+    return nodes[::-1]
 
 
 __all__ = ["ConstantStore", "evaluate", "run_node"]

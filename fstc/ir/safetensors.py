@@ -71,7 +71,9 @@ def map_tensor(path: Path, stored: Stored) -> Any:
     except (OSError, ValueError) as error:
         raise Refused(f"cannot read {path.name}: {error}") from None
     aligned = raw if stored.offset % found.dtype.size == 0 else raw.copy()
-    return np.asarray(aligned.view(found.dtype.numpy()).reshape(found.shape))
+    out = np.asarray(aligned.view(found.dtype.numpy()).reshape(found.shape))
+    out.flags.writeable = False
+    return out
 
 
 def _entry(entry: dict[str, Any], size: int) -> tuple[TensorType | None, int]:
