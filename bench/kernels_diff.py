@@ -1,6 +1,6 @@
 """Generated CUDA of every sample here against another revision: ``python bench/kernels_diff.py --base main``.
 
-A refactoring is proved by an empty difference (exit 0); otherwise the difference is printed (exit 1). The other revision
+A refactoring is proved by an empty difference (exit 0); otherwise it is printed (exit 1). The other revision
 is checked out beside, in a temporary worktree, and runs with its own code on its own samples.
 """
 
