@@ -15,6 +15,8 @@ from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.evaluate import carried, carry, run_op
 from fstc.ir.ops.numerics import cast
+from fstc.ir.ops.opdef import Form, OpError
+from fstc.support.diagnostics import Diagnostic, FstcError, Label
 
 Keep = Literal["outputs", "all"] | Collection[int]
 
@@ -62,9 +64,13 @@ def run_node(
 def _run(
     graph: Graph, node: Node, operands: Sequence[Any], constants: ConstantStore | None, wide: bool
 ) -> tuple[Any, ...]:
-    data = node.attr("data") if not node.inputs else None
+    data = node.attr("data") if node.op.form is Form.CONSTANT else None
     if data is None:
-        return run_op(graph, node, operands, wide)
+        try:
+            return run_op(graph, node, operands, wide)
+        except OpError as error:
+            label = Label(node.span) if node.span else None
+            raise FstcError(Diagnostic("FST0401", error.message, label, help=error.help)) from None
     assert constants is not None, f"{data} is needed, but no ConstantStore is given"
     result = graph.type(node.outputs[0])
     return (carry(constants.load(data, result, node.span), result.dtype, wide),)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from typing import Any
 
 from fstc.ir.ops.matmul import batched_matmul, check_product
@@ -72,6 +73,8 @@ def convolution_type(infer: Infer) -> tuple[TensorType, ...]:
     dtype, c = check_product(infer), conv_of(infer)
     batch, features, *space = (x.shape[d] for d in c.input)
     outs, ins, *window = (w.shape[d] for d in c.kernel)
+    if 0 in window:
+        refuse(f"the kernel {w} has no position: its spatial extents are at least 1", operand=1)
     for name, groups in (("feature_group_count", c.feature_groups), ("batch_group_count", c.batch_groups)):
         if groups < 1:
             refuse(f"`{name}` is {groups}, expected 1 or more", attr=name)
@@ -109,22 +112,14 @@ def convolution(arrays: Sequence[Any], infer: Infer, fast: bool) -> tuple[Any, .
     else:
         x = np.moveaxis(x.reshape(x.shape[0], groups, w.shape[1], *x.shape[2:]), 1, 0)
     w = w.reshape(groups, outs, *w.shape[1:])
+    count = shape[0] * prod(space)
     total: Any = 0
     for position in product(*map(range, w.shape[3:])):
-        seen = x[
-            (
-                ...,
-                *(
-                    slice(p * d, p * d + (n - 1) * s + 1 if n else p * d, s)
-                    for p, d, n, s in zip(position, c.rhs_dilation, space, c.strides, strict=True)
-                ),
-            )
-        ]
-        rows = np.moveaxis(seen, 2, -1).reshape(groups, -1, w.shape[2])
-        columns = w[(..., *position)].transpose(0, 2, 1)
+        columns = zip(position, c.rhs_dilation, space, c.strides, strict=True)
+        seen = x[(..., *(slice(p * d, p * d + (n - 1) * s + 1 if n else p * d, s) for p, d, n, s in columns))]
+        rows = np.moveaxis(seen, 2, -1).reshape(groups, count, w.shape[2])
+        weights = w[(..., *position)].transpose(0, 2, 1)
         with quiet():
-            total = total + batched_matmul(rows, columns, infer.operands[0].dtype, result.dtype, fast)
-    if isinstance(total, int):  # a kernel without positions
-        total = np.zeros((groups, shape[0] * int(np.prod(space)), outs))
+            total = total + batched_matmul(rows, weights, infer.operands[0].dtype, result.dtype, fast)
     out = np.moveaxis(total.reshape(groups, shape[0], *space, outs), (0, -1), (1, 2)).reshape(shape)
     return (cast(np.asarray(out.transpose(np.argsort(c.output)), order="C"), result.dtype),)

@@ -127,6 +127,13 @@ def test_convolution(seed: int) -> None:
     same(got.transpose(orders[2]), want)
 
 
+@pytest.mark.parametrize("x, w", [((0, 2, 4), (3, 2, 2)), ((1, 0, 4), (3, 0, 2)), ((1, 2, 0), (3, 2, 2)),
+                                  ((1, 2, 4), (0, 2, 2)), ((1, 2, 3), (3, 2, 5))])  # fmt: skip
+def test_convolution_of_nothing(x: tuple[int, ...], w: tuple[int, ...]) -> None:
+    got = apply("convolution", np.ones(x, np.float32), np.ones(w, np.float32))
+    assert got.shape == (x[0], w[0], max(x[2] - w[2] + 1, 0)) and not got.any()
+
+
 @pytest.mark.parametrize("dtype", (*FLOATS, *INTEGERS, "bool"))
 @pytest.mark.parametrize("descending", [False, True])
 def test_sort_is_stable(dtype: str, descending: bool) -> None:

@@ -122,6 +122,7 @@ CASES: list[tuple[str, list[str], Any, dict[str, Any], str, str | int | None]] =
      "dimension 0 is in both `lhs_batch` and `lhs_contract`", "lhs_contract"),
     ("dot_general", ["f32[1,1,1,1,1]", "f32[1,1,1,1]"], (), {}, "would have rank 9", None),
     ("convolution", ["f32[1,3,5]", "f32[2,4,3]"], (), {}, "the input has 3 features, the kernel takes 4", 1),
+    ("convolution", ["f32[1,3,5]", "f32[2,3,0]"], (), {}, "its spatial extents are at least 1", 1),
     ("convolution", ["f32[1,3,5]", "f32[2,3]"], (), {}, "one rank of at least 2", 1),
     ("convolution", ["f32[1,4,5]", "f32[3,2,3]"], (), {"feature_group_count": 2}, "does not divide",
      "feature_group_count"),

@@ -14,6 +14,7 @@ from fstc.ir.ops.evaluate import carry
 from fstc.ir.parser import parse_text
 from fstc.ir.reference import ConstantStore, evaluate, run_node
 from fstc.ir.types import BF16, F32, F64
+from fstc.support.diagnostics import FstcError
 
 
 def run(text: str, *arrays: Any, wide: bool = False, constants: ConstantStore | None = None) -> list[Any]:
@@ -140,6 +141,17 @@ def test_what_no_kept_value_needs_does_not_run() -> None:
       %y = neg %x : f32[2]
       return %y }""")
     assert evaluate(graph, {0: np.ones(2, np.float32)})[graph.outputs[0]].tolist() == [-1, -1]
+
+
+def test_a_call_that_only_a_framework_can_run_is_refused() -> None:
+    graph = parse_text("""func @main(%x: f32[2]) -> (f32[2]) {
+      %c = custom_call %x {call_target_name = "unknown"} : f32[2]
+      return %c }""")
+    x = np.ones(2, np.float32)
+    for run_it in (lambda: evaluate(graph, {0: x}), lambda: run_node(graph, graph.nodes[0], (x,))):
+        with pytest.raises(FstcError, match="FST0401: only a framework can run `unknown`") as caught:
+            run_it()
+        assert caught.value.exit_code == 3 and caught.value.diagnostics[0].label is not None
 
 
 def test_given_arrays_are_checked() -> None:
