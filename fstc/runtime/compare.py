@@ -36,7 +36,7 @@ def tolerance(dtype: DType, reduction: float = 1.0, depth: int = 1, coarsest: fl
         return Tolerance()
     accumulator = EPS["f64"] if dtype.name == "f64" else EPS["f32"]
     unit = max(EPS[dtype.name], coarsest)
-    bound = unit + accumulator * (4 + 2 * depth + 2 * sqrt(reduction))
+    bound = unit + accumulator * (4 + 2 * depth + sqrt(reduction))
     if coarsest > accumulator:
         bound += coarsest * sqrt(depth)
     return Tolerance(rtol=bound, scaled=bound, atol=SMALLEST[dtype.name] * 2)

@@ -1,0 +1,141 @@
+"""Bad input: exit 3, a place and a help line, and no file left behind, whichever command reads it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import ROOT, SAMPLES, Fstc, files_in
+
+ERRORS = ROOT / "tests" / "errors"
+SOFTMAX = SAMPLES / "softmax_mask.fir"
+WRITERS = (
+    ("parse", "-o", "out/x.graph.json"),
+    ("parse", "--emit", "fir", "-o", "out/x.fir"),
+    ("analyze", "-o", "out/x.analysis.json"),
+    ("plan", "-o", "out/x.plan.json"),
+    ("codegen", "-o", "out"),
+    ("build", "-o", "out/x.fpk"),
+    ("run", "--save", "out/x.npz"),
+    ("verify", "-o", "out/x.json"),
+)
+
+
+def call(fstc: Fstc, writer: tuple[str, ...], path: object) -> Any:
+    return fstc(writer[0], path, *writer[1:])
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=lambda w: " ".join(w[:2]))
+@pytest.mark.parametrize("case", ["syntax", "truncated", "latin1"])
+def test_every_command_refuses_a_bad_text(fstc: Fstc, tmp_path: Path, writer: tuple[str, ...], case: str) -> None:
+    done = call(fstc, writer, ERRORS / f"{case}.fir")
+    assert done.code == 3
+    assert done.out == ""
+    assert done.err.startswith("error[FST")
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("case", sorted(p.stem for p in ERRORS.glob("*.fir")))
+def test_a_bad_text_never_reaches_a_file(fstc: Fstc, tmp_path: Path, case: str) -> None:
+    done = fstc("plan", ERRORS / f"{case}.fir", "-o", "x.plan.json")
+    assert done.code == 3, done.err
+    assert " --> " in done.err
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=lambda w: " ".join(w[:2]))
+def test_missing_files_and_folders(fstc: Fstc, tmp_path: Path, writer: tuple[str, ...]) -> None:
+    assert call(fstc, writer, "nothing.fir").code == 3
+    assert call(fstc, writer, tmp_path).code == 3
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("head", [b"\x00\xff", b"{", b"PK\x03\x04", b"func @f("])
+def test_junk_of_a_hundred_megabytes(fstc: Fstc, tmp_path: Path, head: bytes) -> None:
+    (tmp_path / "junk").write_bytes(head + b"j" * 100_000_000)
+    done = fstc("build", "junk", "-o", "x.fpk")
+    assert done.code == 3
+    assert len(done.err) < 2000
+    assert files_in(tmp_path) == ["junk"]
+
+
+def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+    """An edit of an artefact as its user would make it."""
+
+    def edit(path: Path) -> None:
+        document = json.loads(path.read_text())
+        change(document)
+        path.write_text(json.dumps(document))
+
+    return edit
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "newer major version": edited(lambda d: d.update(format_version="2.0")),
+    "no version": edited(lambda d: d.update(format_version="new")),
+    "foreign kind": edited(lambda d: d.update(kind="recipe")),
+    "no body": edited(lambda d: d.update(body=None)),
+    "a field of another type": edited(lambda d: d["body"].update(steps=7)),
+    "an unknown field": edited(lambda d: d["body"].update(secret=1)),
+    "no inputs": edited(lambda d: d.update(inputs=[])),
+    "inputs elsewhere": edited(lambda d: [i.update(name="../x.graph.json") for i in d["inputs"]]),
+    "cut off": lambda path: path.write_text(path.read_text()[:500]),
+    "not UTF-8": lambda path: path.write_bytes(path.read_bytes().replace(b"plan", b"pl\xffan")),
+    "nested": lambda path: path.write_text("{" + '"a":[' * 100_000),
+    "changed graph": lambda path: (path.parent / "m.graph.json").write_text("{}"),
+    "missing analysis": lambda path: (path.parent / "m.analysis.json").unlink(),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damaged_and_stale_artefacts(fstc: Fstc, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+    assert fstc("plan", SOFTMAX, "-o", "m.plan.json").code == 0
+    damage(tmp_path / "m.plan.json")
+    before = files_in(tmp_path)
+    done = fstc("build", "m.plan.json", "-o", "x.fpk")
+    assert done.code == 3, done.err
+    assert done.err.startswith("error[FST00")
+    assert "help: " in done.err
+    assert files_in(tmp_path) == before
+
+
+def test_a_graph_refuses_its_changed_text(fstc: Fstc, tmp_path: Path) -> None:
+    shutil.copy(SOFTMAX, tmp_path / "m.fir")
+    assert fstc("parse", "m.fir", "-o", "m.graph.json").code == 0
+    assert fstc("plan", "m.graph.json").code == 0
+    (tmp_path / "m.fir").write_text((tmp_path / "m.fir").read_text() + "// more\n")
+    done = fstc("plan", "m.graph.json")
+    assert (done.code, "has changed since" in done.err, "fstc parse" in done.err) == (3, True, True)
+    (tmp_path / "m.fir").unlink()  # a graph may travel without its text
+    assert fstc("plan", "m.graph.json").code == 0
+
+
+def test_later_artefacts_are_for_their_device_and_bound(fstc: Fstc) -> None:
+    assert fstc("plan", SOFTMAX, "-o", "m.plan.json").code == 0
+    assert fstc("build", "m.plan.json", "--device", "a100").code == 2
+    assert fstc("build", "m.plan.json", "--bind", "B=2").code == 2
+    assert fstc("parse", "m.plan.json", "--emit", "fir").code == 0
+
+
+def test_a_folder_that_cannot_be_written(fstc: Fstc, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert fstc("plan", SOFTMAX, "-o", "file/m.plan.json").code == 3
+    assert fstc("build", SOFTMAX, "-o", "nowhere/x.fpk").code == 3
+    assert files_in(tmp_path) == ["file"]
+
+
+def test_names_never_become_code(fstc: Fstc, tmp_path: Path) -> None:
+    evil = 'x */ #include "/etc/passwd" \\" ??/'
+    text = f'func @f(%"{evil}": f32[4]) -> (f32[4]) {{ %y = exp %"{evil}" : f32[4] return %y }}'
+    (tmp_path / "evil.fir").write_text(text.replace('\\"', "\\\\"))
+    done = fstc("codegen", "evil.fir", "-o", "k")
+    assert done.code == 0, done.err
+    for kernel in (tmp_path / "k" / "kernels").iterdir():
+        code = [line.split("//")[0] for line in kernel.read_text().splitlines()]
+        assert not any("passwd" in line for line in code)
+        assert not kernel.read_text().splitlines()[-1].endswith("\\")

@@ -1,0 +1,153 @@
+"""Stages as commands: files in, files out, the same bytes whichever way they are made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SAMPLES, Fstc, files_in
+
+SOFTMAX = SAMPLES / "softmax_mask.fir"
+SMALL = ("--bind", "B=1", "--bind", "H=2")
+
+
+def test_parse_writes_to_stdout_or_a_file(fstc: Fstc, tmp_path: Path) -> None:
+    printed = fstc("parse", SOFTMAX)
+    assert fstc("parse", SOFTMAX, "-o", "g.graph.json").out == ""
+    assert (tmp_path / "g.graph.json").read_text() == printed.out
+    assert fstc("parse", SOFTMAX, "--check").out == ""
+    assert files_in(tmp_path) == ["g.graph.json"]
+
+
+def test_the_formatter_is_idempotent(fstc: Fstc, tmp_path: Path) -> None:
+    (tmp_path / "a.fir").write_text("func @f(%x:f32[4])->(f32[4]) {%y=exp %x:f32[4] // why\nreturn %y}\n")
+    assert fstc("parse", "a.fir", "--emit", "fir", "--check").code == 1
+    assert fstc("parse", "a.fir", "--emit", "fir", "-o", "a.fir").code == 0
+    assert "// why" in (tmp_path / "a.fir").read_text()
+    assert fstc("parse", "a.fir", "--emit", "fir", "--check").code == 0
+
+
+def test_a_late_artefact_brings_what_it_was_made_from(fstc: Fstc, tmp_path: Path) -> None:
+    assert fstc("plan", SOFTMAX, "-o", "p/m.plan.json").code == 0
+    assert files_in(tmp_path) == ["p/m.analysis.json", "p/m.graph.json", "p/m.plan.json"]
+    assert json.loads((tmp_path / "p/m.plan.json").read_text())["device"] == "h200"
+
+
+def test_codegen_check_compares_a_folder(fstc: Fstc, tmp_path: Path) -> None:
+    assert fstc("codegen", SOFTMAX, "-o", "k", "--check").code == 1
+    assert files_in(tmp_path) == []
+    assert fstc("codegen", SOFTMAX, "-o", "k").code == 0
+    assert fstc("codegen", SOFTMAX, "-o", "k", "--check").code == 0
+    [kernel] = (tmp_path / "k" / "kernels").iterdir()
+    kernel.write_text(kernel.read_text() + "// mine\n")
+    assert fstc("codegen", SOFTMAX, "-o", "k", "--check").code == 1
+    done = fstc("build", "k/softmax_mask.codegen.json")
+    assert (done.code, "has changed since" in done.err) == (3, True)
+
+
+@pytest.mark.nvrtc
+def test_stage_by_stage_and_in_one_go(fstc: Fstc, tmp_path: Path) -> None:
+    fstc("build", SOFTMAX, *SMALL, "-o", "one.fpk")
+    fstc("parse", SOFTMAX, *SMALL, "-o", "a.graph.json")
+    fstc("analyze", "a.graph.json", "-o", "b.analysis.json")
+    fstc("plan", "b.analysis.json", "-o", "elsewhere/c.plan.json")
+    fstc("codegen", "elsewhere/c.plan.json", "-o", "d")
+    fstc("build", "d/c.codegen.json", "-o", "many.fpk")
+    fstc("build", "elsewhere/c.plan.json", "-o", "half.fpk")
+    one = (tmp_path / "one.fpk").read_bytes()
+    assert (tmp_path / "many.fpk").read_bytes() == one
+    assert (tmp_path / "half.fpk").read_bytes() == one
+    fstc("build", "one.fpk", "-o", "again.fpk")
+    assert (tmp_path / "again.fpk").read_bytes() == one
+
+
+@pytest.mark.nvrtc
+def test_same_input_same_bytes(process: Fstc, tmp_path: Path) -> None:
+    """Hash seeds, folders, locales and the cache do not show."""
+    packages = []
+    for number, (seed, locale) in enumerate((("0", "C"), ("1", "C.UTF-8"), ("4242", "tr_TR.UTF-8"))):
+        folder = tmp_path / f"some folder {number}"
+        folder.mkdir()
+        shutil.copy(SOFTMAX, folder)
+        variables = {"PYTHONHASHSEED": seed, "LC_ALL": locale, "FSTC_CACHE_DIR": str(folder / "cache")}
+        done = process("build", "softmax_mask.fir", "--device", "a100,h200", "-o", "s.fpk", cwd=folder, **variables)
+        assert done.code == 0, done.err
+        packages.append((folder / "s.fpk").read_bytes())
+    assert packages[0] == packages[1] == packages[2]
+
+
+@pytest.mark.nvrtc
+def test_a_package_is_a_zip_for_every_device(fstc: Fstc, tmp_path: Path) -> None:
+    done = fstc("build", SOFTMAX, "--device", "h200,a100", "-o", "s.fpk", "--report")
+    assert done.code == 0
+    assert "h200 (sm_90)" in done.out
+    with zipfile.ZipFile(tmp_path / "s.fpk") as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+    assert {"graph.json", "manifest.json", "devices/h200/plan.json", "devices/a100/plan.json"} <= set(names)
+    assert "a100" in fstc("run", "s.fpk", "--device", "b200").err
+
+
+@pytest.mark.nvrtc
+def test_frozen_builds_only_from_the_cache(fstc: Fstc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FSTC_CACHE_DIR", str(tmp_path / "cache"))
+    assert fstc("build", SOFTMAX, "--frozen", "-o", "s.fpk").code != 0
+    assert not (tmp_path / "s.fpk").exists()
+    assert fstc("build", SOFTMAX, "-o", "s.fpk").code == 0
+    assert fstc("build", SOFTMAX, "--frozen", "-o", "t.fpk").code == 0
+    assert (tmp_path / "t.fpk").read_bytes() == (tmp_path / "s.fpk").read_bytes()
+
+
+def test_dump_and_time_observe(fstc: Fstc, tmp_path: Path) -> None:
+    done = fstc("plan", SOFTMAX, "--dump", "d", "--time")
+    assert [line.split()[0] for line in done.err.splitlines()] == ["parse", "analyze", "plan"]
+    assert files_in(tmp_path / "d") == ["01-parse.graph.json", "02-analyze.analysis.json", "03-plan.plan.json"]
+
+
+def test_standard_input_and_output(process: Fstc) -> None:
+    text = SOFTMAX.read_text(encoding="utf-8")
+    from_file = json.loads(process("plan", SOFTMAX, "-o", "-").out)
+    from_stdin = json.loads(process("plan", "-", "-o", "-", text=text).out)
+    assert from_stdin["body"] == from_file["body"]
+
+
+def test_run_saves_outputs(fstc: Fstc, tmp_path: Path) -> None:
+    import numpy as np
+
+    assert fstc("run", SOFTMAX, *SMALL, "--target", "host", "--save", "h.npz").code == 0
+    assert fstc("run", SOFTMAX, *SMALL, "--target", "reference", "--save", "r.safetensors").code == 0
+    with np.load(tmp_path / "h.npz") as host:
+        assert host["probabilities"].shape == (1, 2, 128, 128)
+        np.testing.assert_allclose(host["probabilities"].sum(-1), 1, rtol=1e-5)
+    assert (tmp_path / "r.safetensors").exists()
+
+
+def test_verify_passes_and_counts_traffic(fstc: Fstc) -> None:
+    done = fstc("verify", SOFTMAX, *SMALL, "--seeds", "2", "--target", "host", "--format", "json")
+    found = json.loads(done.out)
+    assert done.code == 0
+    assert found["ok"]
+    assert [t["bytes"] for t in found["traffic"]] == [t["predicted_bytes"] for t in found["traffic"]]
+    assert {t["local"] for t in found["tensors"]} == {True, False}
+
+
+def test_verify_finds_a_wrong_kernel(fstc: Fstc, tmp_path: Path) -> None:
+    """A kernel edited together with its digest: the package is consistent, the result is wrong."""
+    from fstc.support.files import sha256
+
+    fstc("codegen", SOFTMAX, *SMALL, "-o", "k")
+    [kernel] = (tmp_path / "k" / "kernels").iterdir()
+    before = kernel.read_text()
+    after = before.replace("fst::exp(", "1.0001f * fst::exp(1.001f * ", 1)
+    assert after != before
+    kernel.write_text(after)
+    codegen = tmp_path / "k" / "softmax_mask.codegen.json"
+    codegen.write_text(codegen.read_text().replace(sha256(before.encode()), sha256(after.encode())))
+    done = fstc("verify", codegen, "--target", "host")
+    assert done.code == 1
+    assert "FAILED" in done.out
+    assert done.out.splitlines()[3].startswith("BAD")
