@@ -31,11 +31,11 @@ def observer(dump: str | None, time: bool) -> Observer:
 
 
 def _dump(folder: Path, prefix: str, work: Work, stage: Stage) -> None:
-    from fstc.support.files import write_atomic
+    from fstc.support.files import make_folder, write_atomic
 
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     write_atomic(folder / f"{prefix}{stage.suffix}", work.encoded(stage.role, work.names(work.stem)))
     for name, text in work.texts(stage.role).items():
         target = folder / prefix / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         write_atomic(target, text.encode())

@@ -75,8 +75,10 @@ def _load(work: Work, path: Path, data: bytes) -> None:
     made = next((s for s in STAGES if envelope.kind == s.writes.KIND), None)
     if made is None:
         kinds = ", ".join(s.writes.KIND for s in STAGES)
-        message = f"{path} is a file of kind {envelope.kind!r}; fstc starts from a .fir, a package, or one of: {kinds}"
-        raise FstcError(Diagnostic("FST0005", message, file=str(path)))
+        message = f"{path} is a file of kind {envelope.kind!r}, from which no stage starts"
+        raise FstcError(
+            Diagnostic("FST0005", message, file=str(path), help=f"give a .fir, a package, or a file of kind {kinds}")
+        )
     value = decode(data, made.writes, str(path))  # kind and version first: they explain more than a missing input
     checked = [e.role for e in envelope.inputs if e.role in made.reads or path.with_name(e.name or " ").is_file()]
     if checked:

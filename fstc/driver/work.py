@@ -22,7 +22,7 @@ from fstc.device.device import load_device
 from fstc.stages import STAGES, Settings, Stage, stage
 from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
-from fstc.support.files import sha256, write_atomic
+from fstc.support.files import make_folder, sha256, write_atomic
 
 Observer = Callable[["Work", Stage, float], None]
 """Told after each stage: the work so far, the stage, its seconds."""
@@ -138,10 +138,9 @@ class Work:
 
 def _write_changed(path: Path, data: bytes) -> None:
     """Leave a file alone that holds just this, such as the one that was read."""
-    if path.is_file() and path.read_bytes() == data:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, data)
+    if not path.is_file() or path.read_bytes() != data:
+        make_folder(path.parent)
+        write_atomic(path, data)
 
 
 def _device_roles() -> frozenset[str]:

@@ -49,5 +49,13 @@ def write_atomic(path: Path, data: bytes) -> None:
         raise FstcError(Diagnostic("FST0002", f"cannot write {path}: {_reason(error)}", file=str(path))) from None
 
 
+def make_folder(path: Path) -> None:
+    """The folder and those above it; FST0002 when it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FstcError(Diagnostic("FST0002", f"cannot make {path}: {_reason(error)}", file=str(path))) from None
+
+
 def _reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
