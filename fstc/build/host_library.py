@@ -51,6 +51,7 @@ class HostLibrary:
         self._library.fst_host_fault.restype = ctypes.POINTER(FaultRecord)
         self._library.fst_host_base.restype = ctypes.c_size_t
         self._base: int = self._library.fst_host_base()
+        self._size = path.stat().st_size  # code beyond it is another library's, libm's for example
 
     def launch(
         self,
@@ -159,7 +160,8 @@ class HostLibrary:
 
     def _locate(self, kernel: HostKernel, addresses: Sequence[int]) -> tuple[int, str]:
         """(the kernel's line, the innermost place) of return addresses, innermost first."""
-        chains = self._symbols.frames([a - self._base for a in addresses])
+        offsets = [a - self._base for a in addresses]
+        chains = self._symbols.frames([o for o in offsets if 0 < o < self._size])
         frames: list[Frame] = [f for chain in chains for f in chain if f.line]
         place = f"{frames[0].file}:{frames[0].line}" if frames else ""
         return next((f.line for f in frames if f.file == kernel.file), 0), place

@@ -17,10 +17,12 @@
 
 namespace fst_host {
 
-// A stack's distance to the next is no multiple of a large power of two: equal frames of different fibers
-// would otherwise compete for the same cache sets.
-constexpr size_t kStackUsable = 64 * 1024;
-constexpr size_t kStackStride = kStackUsable + 4096 + 5 * 64;
+// Of a stack, the kernel may use kStackUsable bytes; the rest is for the runtime, reporting that it used more.
+// The distance to the next is no multiple of a large power of two: equal frames of different fibers would
+// otherwise compete for the same cache sets.
+constexpr size_t kStackUsable = 64 * 1024, kStackReserve = 16 * 1024;
+constexpr size_t kStack = kStackUsable + kStackReserve;
+constexpr size_t kStackStride = kStack + 4096 + 5 * 64;
 constexpr uint64_t kCanary = 0xc0dec0dec0dec0deull;
 
 static unsigned char* stacks;  // above kFloor bytes that nobody may touch
@@ -37,7 +39,7 @@ static void prepare(Fiber& fiber, void (*entry)()) {
     ucontext_t& context = contexts[fiber.index];
     getcontext(&context);
     context.uc_stack.ss_sp = fiber.stack;
-    context.uc_stack.ss_size = kStackUsable;
+    context.uc_stack.ss_size = kStack;
     context.uc_link = nullptr;
     makecontext(&context, entry, 0);
     fiber.context = &context;
@@ -79,7 +81,7 @@ fst_host_switch:
 static void* scheduler_context;
 static void prepare_contexts(size_t) {}
 static void prepare(Fiber& fiber, void (*entry)()) {
-    auto top = reinterpret_cast<uintptr_t>(fiber.stack + kStackUsable) & ~uintptr_t(15);
+    auto top = reinterpret_cast<uintptr_t>(fiber.stack + kStack) & ~uintptr_t(15);
     auto** slot = reinterpret_cast<void**>(top);
     *--slot = nullptr;  // entry's return address: it never returns; keeps the stack 16-byte aligned
     *--slot = reinterpret_cast<void*>(entry);
@@ -97,7 +99,7 @@ static uint64_t& canary(Fiber& fiber) { return *reinterpret_cast<uint64_t*>(fibe
 // The compiler refuses large frames; recursion is seen here at the next barrier, or by the canary at the end.
 static bool overran(Fiber& fiber) {
     auto* here = static_cast<unsigned char*>(__builtin_frame_address(0));
-    return here < fiber.stack + 1024;
+    return here < fiber.stack + kStackReserve;
 }
 
 static void fiber_main() {
@@ -164,20 +166,20 @@ void abandon() {
 }
 
 // Walks the frame pointers; kernels are compiled with them.
-void capture_frames(Fault& fault) {
+static void walk_frames(Fault& fault, void** frame) {
     const Fiber& fiber = *machine.current;
-    auto** frame = static_cast<void**>(__builtin_frame_address(0));
     const auto inside = [&](void** p) {
         auto* address = reinterpret_cast<unsigned char*>(p);
-        return address >= fiber.stack && address + 16 <= fiber.stack + kStackUsable;
+        return address >= fiber.stack && address + 16 <= fiber.stack + kStack;
     };
-    while (fault.frames < kFrames && inside(frame)) {
-        if (!frame[1]) break;
+    while (fault.frames < kFrames && inside(frame) && frame[1]) {
         fault.frame[fault.frames++] = reinterpret_cast<uintptr_t>(frame[1]);
         auto** next = static_cast<void**>(frame[0]);
         if (next <= frame) break;
         frame = next;
     }
 }
+
+void capture_frames(Fault& fault) { walk_frames(fault, static_cast<void**>(__builtin_frame_address(0))); }
 
 }  // namespace fst_host

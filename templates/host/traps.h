@@ -44,14 +44,25 @@ static const char* describe(int signal) {
     }
 }
 
-static uintptr_t program_counter(const void* context) {
+// Where the signal met the fiber, and from where it had been called.
+static void interrupted_frames(Fault& fault, const void* context) {
 #if defined(__x86_64__)
-    return uintptr_t(static_cast<const ucontext_t*>(context)->uc_mcontext.gregs[16]);  // REG_RIP
+    const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext.gregs;
+    const auto pc = uintptr_t(registers[16]), frame = uintptr_t(registers[10]);  // REG_RIP, REG_RBP
+    const auto* top = reinterpret_cast<const unsigned char*>(registers[15]);    // REG_RSP
+    const bool on_stack = top >= machine.current->stack && top < machine.current->stack + kStack;
+    const auto caller = on_stack ? *reinterpret_cast<const uintptr_t*>(top) : 0;
 #elif defined(__aarch64__)
-    return uintptr_t(static_cast<const ucontext_t*>(context)->uc_mcontext.pc);
+    const auto& registers = static_cast<const ucontext_t*>(context)->uc_mcontext;
+    const auto pc = uintptr_t(registers.pc), frame = uintptr_t(registers.regs[29]);
+    const auto caller = uintptr_t(registers.regs[30]);
 #else
-    return 0;
+    const uintptr_t pc = 0, frame = 0, caller = 0;
 #endif
+    fault.frames = 2;
+    fault.frame[0] = pc + 1;  // like a return address: readers subtract one
+    fault.frame[1] = caller;  // of a function without a frame of its own; else no code address, and ignored
+    walk_frames(fault, reinterpret_cast<void**>(frame));
 }
 
 static void on_signal(int signal, siginfo_t* info, void* context) {
@@ -70,8 +81,7 @@ static void on_signal(int signal, siginfo_t* info, void* context) {
         fault = &fail(kStackOverflow, "thread %u overran its stack of %zu bytes", fiber.index, kStackUsable);
     else
         fault = &fail(kCrash, "thread %u: %s", fiber.index, describe(signal));
-    fault->frames = 1;
-    fault->frame[0] = program_counter(context) + 1;  // like a return address: readers subtract one
+    interrupted_frames(*fault, context);
     abandon();
 }
 

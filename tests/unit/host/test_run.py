@@ -15,7 +15,7 @@ RNG = np.random.default_rng(7)
 def test_rows_are_summed(plain: HostLibrary, order: str) -> None:
     x, y = RNG.random((3, 1000), np.float32), np.zeros((3, 2), np.float32)
     plain.launch("rowsum", [x, y], order=order)
-    np.testing.assert_allclose(y, np.repeat(x.sum(1, dtype=np.float64)[:, None], 2, 1), rtol=1e-5)
+    np.testing.assert_allclose(y, np.outer(x.sum(1, dtype=np.float64), [1, 2]), rtol=1e-5)
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -63,7 +63,7 @@ def test_an_unaligned_view_is_copied_and_written_back(plain: HostLibrary) -> Non
     x, y = memory[1:3001].reshape(3, 1000), memory[3001:3007].reshape(3, 2)
     x[...] = 1.0
     plain.launch("rowsum", [x, y])
-    assert (y == 1000.0).all()
+    assert (y == [1000.0, 2000.0]).all()
 
 
 def test_a_view_with_strides_is_refused(plain: HostLibrary) -> None:
@@ -74,4 +74,4 @@ def test_a_view_with_strides_is_refused(plain: HostLibrary) -> None:
 def test_a_grid_can_be_overridden(plain: HostLibrary) -> None:
     x, y = np.ones((3, 1000), np.float32), np.zeros((3, 2), np.float32)
     plain.launch("rowsum", [x, y], grid=2)
-    assert y.tolist() == [[1000.0] * 2] * 2 + [[0.0] * 2]
+    assert y.tolist() == [[1000.0, 2000.0]] * 2 + [[0.0, 0.0]]
