@@ -6,11 +6,12 @@ this is the floor of a pattern, and ``bytes`` of a kernel.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import gcd
 
 from fstc.ir.pattern import Pattern
-from fstc.support.affine import Index, linearize
+from fstc.support.affine import Index, Term, linearize
 
 SECTOR = 32  # bytes
 
@@ -58,11 +59,31 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
         if instance.role == "load":
             offset = linearize(instance.at, graph.type(instance.value).shape)
             loads.setdefault(instance.value, []).append(offset)
-    found = [Use(v, "read", tuple(dict.fromkeys(o))) for v, o in loads.items()]
+    found = [Use(v, "read", _maximal(dict.fromkeys(o))) for v, o in loads.items()]
     for value in dict.fromkeys(graph.outputs):
         if graph.type(value).elements and graph.values[value].node >= 0:
             found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
+
+
+def _maximal(offsets: Iterable[Index]) -> tuple[Index, ...]:
+    """Drop offsets that only fix some variable of another one: a half that is picked is part of the whole."""
+    kept: list[Index] = []
+    for offset in sorted(offsets, key=lambda o: -len(o.terms)):
+        if not any(_fixes(offset, whole) for whole in kept):
+            kept.append(offset)
+    return tuple(sorted(kept, key=lambda o: o.key))
+
+
+def _fixes(part: Index, whole: Index) -> bool:
+    own = dict(part.terms)
+    if any(own.get(t, c) != c for t, c in whole.terms) or not own.keys() <= dict(whole.terms).keys():
+        return False
+    rest = part.const - whole.const
+    for term, c in sorted((tc for tc in whole.terms if tc[0] not in own), key=lambda tc: -abs(tc[1])):
+        if c > 0 and term.low == 0:
+            rest -= min(max(rest, 0) // c, term.high) * c
+    return rest == 0
 
 
 def distinct_bytes(pattern: Pattern, use: Use) -> int:
@@ -71,11 +92,22 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     whole = -(-ttype.nbytes // SECTOR) * SECTOR
     total = 0
     for offset in use.offsets:
-        box = Box(tuple(sorted(((t.high - t.low + 1, abs(c)) for t, c in offset.terms), key=lambda d: d[1])))
+        box = Box(tuple(sorted(((_count(pattern, t), abs(c)) for t, c in offset.terms), key=lambda d: d[1])))
         total += round(sectors(box, offset.const, ttype.dtype.size, ()) * SECTOR)
         if total >= whole:
             return whole
     return min(total, whole)
+
+
+def _count(pattern: Pattern, term: Term) -> int:
+    """Values that a term takes; a run-time index no more than there are places that look it up."""
+    count = term.high - term.low + 1
+    if term.key in pattern.dynamic:
+        looked = 1
+        for axis in pattern.dynamic[term.key]:
+            looked *= pattern.axes.extents.get(axis, 1)
+        count = min(count, looked)
+    return count
 
 
 def sectors(box: Box, const: int, size: int, starts: tuple[tuple[int, int], ...]) -> float:

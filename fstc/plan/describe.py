@@ -123,6 +123,7 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     time = sum(p.estimate.time - device.launch_us for p in placed) + device.launch_us
     schemes = {e.scheme for _, part in parts for e in part.edges if e.user >= 0 or e.carrier in ("shared", "shuffle")}
     highest = max(schemes, key=SCHEMES.index, default="thread")
+    shared_reads = _read_again([part for _, part in parts])
     lead = max(placed, key=lambda p: p.estimate.time)
     return Kernel(
         name=name,
@@ -133,10 +134,22 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
         blocks_per_sm=min(p.estimate.blocks_per_sm for p in placed),
         occupancy=min(p.estimate.occupancy for p in placed),
         scheme="packing" if len(parts) > 1 else highest,
-        bytes=sum(p.bytes for p in placed),
-        bytes_min=minimum,
-        l2_bytes=sum(p.l2_bytes for p in placed),
+        bytes=sum(p.bytes for p in placed) - shared_reads,
+        bytes_min=minimum - shared_reads,
+        l2_bytes=sum(p.l2_bytes for p in placed) + shared_reads,
         predicted_us=time,
         bound=lead.estimate.bound,
         terms=terms,
     )
+
+
+def _read_again(parts: Sequence[Part]) -> int:
+    """Bytes of tensors that several parts read: the first visit is memory's, the others are the L2's."""
+    total = 0
+    seen: dict[int, int] = {}
+    for part in parts:
+        for access in part.accesses:
+            if access.mode == "read":
+                total += min(access.bytes, seen.get(access.value, 0))
+                seen[access.value] = max(access.bytes, seen.get(access.value, 0))
+    return total

@@ -6,10 +6,12 @@ Sectors that two visits of one block share count once (a perfect L1 for a block)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fstc.ir.pattern import Pattern
 from fstc.ir.traffic import SECTOR, Box, Use, distinct_bytes, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
-from fstc.support.affine import Index
+from fstc.support.affine import Index, Term
 
 
 def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int) -> Access:
@@ -19,7 +21,7 @@ def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int
     first = distinct_bytes(pattern, use)
     visited = 0.0
     for offset in use.offsets:
-        visited += _visits(pattern, offset, size, places, blocks, use.mode) * SECTOR
+        visited += _visits(pattern, offset, size, places, use.mode) * SECTOR
     visited = max(min(visited, float(first * blocks)), float(first))
     vector, run = width(pattern, use, places)
     return Access(
@@ -48,27 +50,54 @@ def width(pattern: Pattern, use: Use, places: dict[str, AxisPlace]) -> tuple[int
     return best or (1, size)
 
 
-def _visits(
-    pattern: Pattern, offset: Index, size: int, places: dict[str, AxisPlace], blocks: int, mode: str
-) -> float:
-    """Sectors of one access, distinct within a block, summed over all blocks."""
+def _visits(pattern: Pattern, offset: Index, size: int, places: Mapping[str, AxisPlace], mode: str) -> float:
+    """Sectors of one access, distinct within a block, summed over all blocks.
+
+    A block sees a box: the in-block digits of every axis. Axes of the offset tile the tensor; along the others
+    every block reads the same box again (only the first one writes it).
+    """
     directions: list[tuple[int, int]] = []
     starts: list[tuple[int, int]] = []
-    repeats = 1.0
+    involved: set[str] = set()
     for term, c in offset.terms:
-        place = places.get(term.key) if term.arg is None else None
-        if place is None or place.grid == 1:
-            directions.append((term.high - term.low + 1, abs(c)))
-            continue
-        directions.append((min(place.per_block, place.extent), abs(c)))
-        starts.append((-(-place.extent // place.per_block), abs(c) * place.per_block))
-        repeats *= place.extent / min(place.per_block, place.extent)
-    along = 1
-    for _, place in places.items():
-        if place.grid > 1 and offset.coefficient(place.axis) and place.grid_stride:
-            along *= place.grid
+        axes = _axes_of(pattern, term)
+        involved |= axes
+        directions.append((_in_block(pattern, term, places), abs(c)))
+        place = places.get(term.key)
+        if place is not None and place.grid > 1:
+            starts.append((place.grid, abs(c) * place.per_block))
+        elif any(places[a].grid > 1 for a in axes if a in places):
+            starts.append((2, abs(c)))
+    times = 1.0
+    for axis, place in places.items():
+        if axis in involved:
+            times *= place.extent / min(place.per_block, place.extent) if place.grid > 1 else 1.0
+        elif mode == "read":
+            times *= place.grid
     box = Box(tuple(sorted(directions, key=lambda d: d[1])))
-    others = blocks / along if mode == "read" else 1
-    return sectors(box, offset.const, size, tuple(starts)) * repeats * max(others, 1)
+    return sectors(box, offset.const, size, tuple(starts)) * times
 
 
+def _axes_of(pattern: Pattern, term: Term) -> frozenset[str]:
+    names = term.arg.variables if term.arg is not None else frozenset({term.key})
+    found: set[str] = set()
+    for name in names:
+        found |= pattern.dynamic.get(name, frozenset({name}))
+    return frozenset(found)
+
+
+def _in_block(pattern: Pattern, term: Term, places: Mapping[str, AxisPlace]) -> int:
+    """Values that a term takes within one block."""
+    count = term.high - term.low + 1
+    if term.key in pattern.dynamic:
+        looked = 1
+        for axis in pattern.dynamic[term.key]:
+            looked *= min(places[axis].per_block, places[axis].extent) if axis in places else 1
+        return min(count, looked)
+    place = places.get(term.key)
+    if place is not None:
+        return min(place.per_block, place.extent)
+    if term.arg is None:
+        return count
+    span = sum(abs(c) * (_in_block(pattern, t, places) - 1) for t, c in term.arg.terms)
+    return min(count, span // term.by + 1 if term.kind == "div" else span + 1)
