@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from fstc.ir.graph import Graph, Node, Region
 
 Arrays = tuple[Any, ...]
+F32_NORMAL = 2.0**-126
+F32_OVERFLOW = 2.0**128 - 2.0**103  # the least that rounds to infinity
+PIECE = 1 << 15
 
 
 def run_op(graph: Graph, node: Node, operands: Sequence[Any], wide: bool = False) -> Arrays:
@@ -65,11 +68,26 @@ def carry(array: Any, dtype: DType, wide: bool) -> Any:
     if not (wide and dtype == F32):
         return cast(array, dtype)
     array = np.asarray(array, dtype=np.float64)
-    with quiet():
-        narrow = np.asarray(array.astype(np.float32))
-        size = np.abs(narrow)
-        outside = np.asarray((size < np.finfo(np.float32).tiny) | (size == np.inf))
-    return np.where(outside, narrow.astype(np.float64), array) if outside.any() else array
+    flat = array.reshape(-1)
+    # in pieces that stay in the cache: usually nothing is found, and a value may have ten million elements
+    pieces = range(0, flat.size, PIECE)
+    if not any(_beyond_f32(flat[i : i + PIECE]).any() for i in pieces):
+        return array
+    out = flat.copy()
+    for i in pieces:
+        piece = out[i : i + PIECE]
+        beyond = _beyond_f32(piece)
+        with quiet():
+            piece[beyond] = piece[beyond].astype(np.float32)
+    return out.reshape(array.shape)
+
+
+def _beyond_f32(x: Any) -> Any:
+    """Where f32 is subnormal or overflows (zero, which it holds exactly, is not)."""
+    import numpy as np
+
+    size = np.abs(x)
+    return ((size < F32_NORMAL) & (size > 0)) | ((size >= F32_OVERFLOW) & (size < np.inf))
 
 
 def _settle(found: Sequence[Any], types: Sequence[TensorType], wide: bool) -> Arrays:
