@@ -25,11 +25,11 @@ def quiet() -> Iterator[None]:
 
 
 def wide(x: Array) -> Array:
-    """A float array of any dtype as float64, exactly."""
+    """A float array of any dtype as float64, exactly; a float64 array is returned itself."""
     import numpy as np
 
     with quiet():  # a signalling NaN would warn
-        return np.asarray(x).astype(np.float64)
+        return np.asarray(x).astype(np.float64, copy=False)
 
 
 def cast(x: Array, dtype: DType) -> Array:
