@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from fstc.analysis.artefact import Analysis
 from fstc.analysis.run import analyze
 from fstc.codegen.artefact import Codegen
-from fstc.codegen.run import generate
 from fstc.device.device import load_device
 from fstc.ir.artefact import GraphFile, to_file_form, to_graph
 from fstc.ir.parser import parse_bytes
@@ -85,6 +84,8 @@ def _plan(values: Values, settings: Settings) -> Output:
 
 
 def _codegen(values: Values, settings: Settings) -> Output:
+    from fstc.codegen.run import generate  # a fifth of what `plan` imports, and not needed there
+
     return Output(*generate(values["graph"], values["plan"], load_device(settings.device)))
 
 

@@ -8,6 +8,7 @@ storage type (``fst::round``) is codegen's statement, not part of the expression
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -76,10 +77,24 @@ def _hex(number: float) -> str:
 
 
 def _rounded(dtype: DType, value: Any) -> float:
-    if dtype.size == 8:
-        return float(value)
+    """To nearest even; without NumPy where that is possible, since importing it costs more than a small build."""
+    number = float(value)
+    if dtype.size == 8 or number in (0.0, 1.0, -1.0) or math.isnan(number):
+        return number
+    if dtype.name in ("f32", "f16"):
+        return _packed(dtype.name, number)
+    if dtype.name == "bf16" and _packed("f32", number) == number and struct.pack("<f", number)[:2] == b"\0\0":
+        return number
     import numpy as np
 
     from fstc.ir.ops.numerics import cast
 
     return float(cast(np.asarray(value), dtype).astype(np.float64))
+
+
+def _packed(name: str, number: float) -> float:
+    form = "<f" if name == "f32" else "<e"
+    try:
+        return float(struct.unpack(form, struct.pack(form, number))[0])
+    except OverflowError:
+        return math.copysign(math.inf, number)
