@@ -76,6 +76,11 @@ class Context:
                 return depth
         return len(self.levels) - 1
 
+    def in_thread(self, axis: str) -> bool:
+        """Whether every index of the axis is at hand in each thread."""
+        place = self.places[axis]
+        return place.lanes == place.warps == place.grid == 1
+
     def names(self, depth: int) -> dict[str, str]:
         found = dict(self.bases)
         for level in self.levels[: depth + 1]:

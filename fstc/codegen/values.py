@@ -101,7 +101,7 @@ class Values:
             if found is None:
                 return None
             for axis, where in found.items():
-                if where.is_const and axis in self.ctx.pattern.in_thread:
+                if where.is_const and self.ctx.in_thread(axis):
                     fixed[axis] = where.const
                 elif where != var(axis, self.ctx.pattern.extent(axis)):
                     return None

@@ -120,10 +120,15 @@ def _concatenate(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ..
     d, offset, out = node.attr("dimension"), 0, []
     pieces = [(k, graph.type(v).shape[d]) for k, v in enumerate(node.inputs)]
     pieces = [(k, size) for k, size in pieces if size]
+    even = len({size for _, size in pieces}) == 1
+    inner = at[d] % pieces[0][1]
+    # On a common unit the operand's own index has no trace of the concatenation axis: its value is a pick.
+    split = even and all(term.kind == "var" for term, _ in inner.terms)
     for n, (k, size) in enumerate(pieces):
-        local = (*at[:d], at[d] - offset, *at[d + 1 :])
+        local = inner if split else at[d] - offset
         offset += size
-        out.append(Read(k, local, () if n == len(pieces) - 1 else (Condition(at[d], 0, offset),)))
+        test = Condition(at[d] // size, 0, n + 1) if split else Condition(at[d], 0, offset)
+        out.append(Read(k, (*at[:d], local, *at[d + 1 :]), () if n == len(pieces) - 1 else (test,)))
     return tuple(out)
 
 

@@ -27,28 +27,23 @@ class Use:
 
 @dataclass(frozen=True)
 class Box:
-    """A run-structured set of elements: (count, stride in elements) of every direction, innermost first."""
+    """A set of elements: (count, stride in elements) of every direction, innermost first."""
 
     directions: tuple[tuple[int, int], ...]
 
-    @property
-    def run(self) -> int:
-        return self.walk()[0]
-
-    @property
-    def runs(self) -> int:
-        return self.walk()[1]
-
-    def walk(self) -> tuple[int, int]:
-        run, runs = 1, 1
+    def walk(self) -> tuple[int, int, int, int]:
+        """(elements of a contiguous run, runs, distance of neighbouring runs, runs in such a row)."""
+        run, runs, apart, row = 1, 1, 0, 1
         for count, stride in self.directions:
             if count == 1:
                 continue
             if stride <= run and runs == 1:
                 run = (count - 1) * stride + run
             else:
+                if runs == 1:
+                    apart, row = stride, count
                 runs *= count
-        return run, runs
+        return run, runs, apart, row
 
 
 def uses(pattern: Pattern) -> tuple[Use, ...]:
@@ -75,6 +70,22 @@ def _maximal(offsets: Iterable[Index]) -> tuple[Index, ...]:
     return tuple(sorted(kept, key=lambda o: o.key))
 
 
+def grouped(offsets: tuple[Index, ...]) -> tuple[tuple[Index, tuple[tuple[int, int], ...]], ...]:
+    """Offsets that differ by equal steps as one, with (count, step): the two halves of a row are one row."""
+    by_terms: dict[tuple[tuple[Term, int], ...], list[Index]] = {}
+    for offset in offsets:
+        by_terms.setdefault(offset.terms, []).append(offset)
+    out: list[tuple[Index, tuple[tuple[int, int], ...]]] = []
+    for same in by_terms.values():
+        consts = sorted(o.const for o in same)
+        steps = {b - a for a, b in zip(consts, consts[1:], strict=False)}
+        if len(steps) == 1:
+            out.append((min(same, key=lambda o: o.const), ((len(consts), steps.pop()),)))
+        else:
+            out += [(o, ()) for o in same]
+    return tuple(out)
+
+
 def _fixes(part: Index, whole: Index) -> bool:
     own = dict(part.terms)
     if any(own.get(t, c) != c for t, c in whole.terms) or not own.keys() <= dict(whole.terms).keys():
@@ -91,8 +102,9 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     ttype = pattern.graph.type(use.value)
     whole = -(-ttype.nbytes // SECTOR) * SECTOR
     total = 0
-    for offset in use.offsets:
-        box = Box(tuple(sorted(((_count(pattern, t), abs(c)) for t, c in offset.terms), key=lambda d: d[1])))
+    for offset, more in grouped(use.offsets):
+        directions = [*((_count(pattern, t), abs(c)) for t, c in offset.terms), *more]
+        box = Box(tuple(sorted(directions, key=lambda d: d[1])))
         total += round(sectors(box, offset.const, ttype.dtype.size, ()) * SECTOR)
         if total >= whole:
             return whole
@@ -111,8 +123,8 @@ def _count(pattern: Pattern, term: Term) -> int:
 
 
 def sectors(box: Box, const: int, size: int, starts: tuple[tuple[int, int], ...]) -> float:
-    """Sectors of a box: its runs, each with the average number of boundaries that it straddles."""
-    run, runs = box.walk()
+    """Sectors of a box: of each run on average, less those that neighbouring runs share."""
+    run, runs, apart, row = box.walk()
     length = run * size
     step = SECTOR
     for count, stride in (*box.directions, *starts):
@@ -122,6 +134,10 @@ def sectors(box: Box, const: int, size: int, starts: tuple[tuple[int, int], ...]
     if step == SECTOR:
         return runs * -(-length // SECTOR)
     # Starts fall on all multiples of ``step`` alike: the mean over them.
-    places = SECTOR // step
-    mean = sum((k * step + length - 1) // SECTOR + 1 for k in range(places)) / places
-    return runs * mean
+    places = [k * step for k in range(SECTOR // step)]
+    mean = sum((at + length - 1) // SECTOR + 1 for at in places) / len(places)
+    gap = apart * size - length
+    shared = 0.0
+    if row > 1 and gap < SECTOR:
+        shared = sum((at + length - 1) // SECTOR == (at + length + gap) // SECTOR for at in places) / len(places)
+    return runs * mean - runs // row * (row - 1) * shared

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fstc.ir.pattern import Pattern
-from fstc.ir.traffic import SECTOR, Box, Use, distinct_bytes, sectors
+from fstc.ir.traffic import SECTOR, Box, Use, distinct_bytes, grouped, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
 from fstc.support.affine import Index, Term
 
@@ -20,8 +20,8 @@ def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int
     size = ttype.dtype.size
     first = distinct_bytes(pattern, use)
     visited = 0.0
-    for offset in use.offsets:
-        visited += _visits(pattern, offset, size, places, use.mode) * SECTOR
+    for offset, more in grouped(use.offsets):
+        visited += _visits(pattern, offset, more, size, places, use.mode) * SECTOR
     visited = max(min(visited, float(first * blocks)), float(first))
     vector, run = width(pattern, use, places)
     return Access(
@@ -50,32 +50,40 @@ def width(pattern: Pattern, use: Use, places: dict[str, AxisPlace]) -> tuple[int
     return best or (1, size)
 
 
-def _visits(pattern: Pattern, offset: Index, size: int, places: Mapping[str, AxisPlace], mode: str) -> float:
+def _visits(
+    pattern: Pattern,
+    offset: Index,
+    more: tuple[tuple[int, int], ...],
+    size: int,
+    places: Mapping[str, AxisPlace],
+    mode: str,
+) -> float:
     """Sectors of one access, distinct within a block, summed over all blocks.
 
-    A block sees a box: the in-block digits of every axis. Axes of the offset tile the tensor; along the others
-    every block reads the same box again (only the first one writes it).
+    A block sees a box: the in-block digits of every axis. Axes of the offset tile the tensor, the last tile may be
+    smaller; along the other axes every block reads the same box again (only the first one writes it).
     """
-    directions: list[tuple[int, int]] = []
+    involved = frozenset().union(*(_axes_of(pattern, t) for t, _ in offset.terms)) if offset.terms else frozenset()
+    tiles: list[tuple[float, dict[str, int]]] = [(1.0, {})]
     starts: list[tuple[int, int]] = []
-    involved: set[str] = set()
-    for term, c in offset.terms:
-        axes = _axes_of(pattern, term)
-        involved |= axes
-        directions.append((_in_block(pattern, term, places), abs(c)))
-        place = places.get(term.key)
-        if place is not None and place.grid > 1:
-            starts.append((place.grid, abs(c) * place.per_block))
-        elif any(places[a].grid > 1 for a in axes if a in places):
-            starts.append((2, abs(c)))
-    times = 1.0
     for axis, place in places.items():
-        if axis in involved:
-            times *= place.extent / min(place.per_block, place.extent) if place.grid > 1 else 1.0
-        elif mode == "read":
-            times *= place.grid
-    box = Box(tuple(sorted(directions, key=lambda d: d[1])))
-    return sectors(box, offset.const, size, tuple(starts)) * times
+        inside = min(place.per_block, place.extent)
+        if axis not in involved:
+            again = place.grid if mode == "read" else 1
+            tiles = [(n * again, {**sizes, axis: inside}) for n, sizes in tiles]
+            continue
+        whole, rest = divmod(place.extent, inside)
+        kinds = [(whole, inside), *([(1, rest)] if rest else [])]
+        tiles = [(n * count, {**sizes, axis: length}) for n, sizes in tiles for count, length in kinds if count]
+        coefficient = abs(offset.coefficient(axis))
+        if place.grid > 1:
+            starts.append((place.grid, coefficient * place.per_block) if coefficient else (2, 1))
+    total = 0.0
+    for count, sizes in tiles:
+        directions = [*((_in_block(pattern, t, sizes), abs(c)) for t, c in offset.terms), *more]
+        box = Box(tuple(sorted(directions, key=lambda d: d[1])))
+        total += count * sectors(box, offset.const, size, tuple(starts))
+    return total
 
 
 def _axes_of(pattern: Pattern, term: Term) -> frozenset[str]:
@@ -86,18 +94,17 @@ def _axes_of(pattern: Pattern, term: Term) -> frozenset[str]:
     return frozenset(found)
 
 
-def _in_block(pattern: Pattern, term: Term, places: Mapping[str, AxisPlace]) -> int:
-    """Values that a term takes within one block."""
+def _in_block(pattern: Pattern, term: Term, sizes: Mapping[str, int]) -> int:
+    """Values that a term takes within one block, whose share of each axis is ``sizes``."""
     count = term.high - term.low + 1
     if term.key in pattern.dynamic:
         looked = 1
         for axis in pattern.dynamic[term.key]:
-            looked *= min(places[axis].per_block, places[axis].extent) if axis in places else 1
+            looked *= sizes.get(axis, 1)
         return min(count, looked)
-    place = places.get(term.key)
-    if place is not None:
-        return min(place.per_block, place.extent)
+    if term.key in sizes:
+        return sizes[term.key]
     if term.arg is None:
         return count
-    span = sum(abs(c) * (_in_block(pattern, t, places) - 1) for t, c in term.arg.terms)
+    span = sum(abs(c) * (_in_block(pattern, t, sizes) - 1) for t, c in term.arg.terms)
     return min(count, span // term.by + 1 if term.kind == "div" else span + 1)
