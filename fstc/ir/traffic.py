@@ -122,22 +122,30 @@ def _count(pattern: Pattern, term: Term) -> int:
     return count
 
 
+LONG_ROW = 256  # neighbouring runs of which each is looked at
+
+
 def sectors(box: Box, const: int, size: int, starts: tuple[tuple[int, int], ...]) -> float:
-    """Sectors of a box: of each run on average, less those that neighbouring runs share."""
+    """Distinct sectors of a box, the mean over the places where boxes start (multiples of what ``starts`` say)."""
     run, runs, apart, row = box.walk()
     length = run * size
-    step = SECTOR
-    for count, stride in (*box.directions, *starts):
-        if count > 1 and stride >= run:
-            step = gcd(step, stride * size)
-    step = gcd(step, const * size)
-    if step == SECTOR:
+    base = gcd(SECTOR, const * size)
+    for count, stride in starts:
+        if count > 1:
+            base = gcd(base, stride * size)
+    for count, stride in box.directions:
+        if count > 1 and stride >= run and stride != apart:
+            base = gcd(base, stride * size)
+    if gcd(base, apart * size) == SECTOR:
         return runs * -(-length // SECTOR)
-    # Starts fall on all multiples of ``step`` alike: the mean over them.
-    places = [k * step for k in range(SECTOR // step)]
-    mean = sum((at + length - 1) // SECTOR + 1 for at in places) / len(places)
-    gap = apart * size - length
-    shared = 0.0
-    if row > 1 and gap < SECTOR:
-        shared = sum((at + length - 1) // SECTOR == (at + length + gap) // SECTOR for at in places) / len(places)
-    return runs * mean - runs // row * (row - 1) * shared
+    looked = min(row, LONG_ROW)
+    total = 0
+    places = range(0, SECTOR, base)
+    for at in places:
+        last = -1
+        for k in range(looked):
+            start = at + k * apart * size
+            first, end = start // SECTOR, (start + length - 1) // SECTOR
+            total += end - max(first - 1, last)
+            last = end
+    return total / len(places) * (runs / looked)
