@@ -77,8 +77,14 @@ struct Fiber {
     uint64_t value, result;
 };
 
+struct Warp {
+    unsigned live = 0;     // lanes that exist and have not returned
+    unsigned waiting = 0;  // lanes in a warp operation
+};
+
 struct Machine {
     std::vector<Fiber> fibers;
+    std::vector<Warp> warps;
     Fiber* current = nullptr;  // null while the scheduler runs
     volatile int in_kernel = 0;  // kernel code runs: a signal handler may leave it for good
     volatile int expired = 0;    // the launch took too long

@@ -23,7 +23,7 @@ static bool pass(unsigned first, unsigned last, bool reverse) {
         any = true;
         if (fiber.wait == Wait::done) {
             if (canary(fiber) != kCanary) report_overrun(fiber);
-            complete_after_exit(fiber);
+            leave_warp(fiber);
         }
         if (machine.fault.kind) return any;
     }
@@ -109,6 +109,7 @@ static void run_block(Order order) {
     machine.arrived = 0;
     machine.predicates = 0;
     fst_host_block_idx = {machine.block, 0, 0};
+    begin_warps();
     for (Fiber& fiber : machine.fibers) fiber.wait = Wait::nothing;
     // 0xff bytes are a NaN in every float type and -1 as an index: memory that nobody wrote shows.
     memset(fst_host_shared, 0xff, machine.shared_bytes);

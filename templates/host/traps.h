@@ -17,6 +17,14 @@ namespace fst_host {
 static thread_local bool launching = false;
 static thread_local volatile sig_atomic_t chained = 0;
 
+// Alarms until a kernel is left where it stands. The checker looks at `expired` at every access, and can say
+// more of the place: only a loop that never touches memory needs force there.
+#ifdef FST_HOST_CHECKED
+constexpr int kPatience = 4;
+#else
+constexpr int kPatience = 1;
+#endif
+
 constexpr int kCaught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 static int alarm_signal() { return SIGRTMIN + 7; }
 static struct sigaction previous[65];
@@ -67,7 +75,8 @@ static void interrupted_frames(Fault& fault, const void* context) {
 
 static void on_signal(int signal, siginfo_t* info, void* context) {
     const bool alarm = signal == alarm_signal();
-    if (launching && alarm) machine.expired = 1;
+    if (launching && alarm) machine.expired = machine.expired + 1;
+    if (launching && alarm && machine.expired < kPatience) return;
     if (!launching || !machine.in_kernel) {  // inside the runtime: the scheduler looks at `expired`
         if (!(launching && alarm)) pass_on(signal, info, context);
         return;

@@ -7,18 +7,13 @@
 namespace fst_host {
 
 static Fiber* warp_of(const Fiber& fiber) { return &machine.fibers[fiber.index - fiber.lane]; }
-static unsigned lanes_in_warp(const Fiber& fiber) {
-    const unsigned rest = machine.threads - (fiber.index - fiber.lane);
-    return rest < kWarp ? rest : kWarp;
-}
 
-// Lanes of the warp that exist and have not returned: only they are waited for, as in CUDA.
-static unsigned live_lanes(const Fiber& fiber) {
-    const Fiber* warp = warp_of(fiber);
-    unsigned mask = 0;
-    for (unsigned lane = 0, n = lanes_in_warp(fiber); lane < n; ++lane)
-        if (warp[lane].wait != Wait::done) mask |= 1u << lane;
-    return mask;
+static void begin_warps() {
+    machine.warps.resize((machine.threads + kWarp - 1) / kWarp);
+    for (size_t i = 0; i < machine.warps.size(); ++i) {
+        const unsigned lanes = machine.threads - unsigned(i) * kWarp;
+        machine.warps[i] = {lanes < kWarp ? (1u << lanes) - 1 : ~0u, 0};
+    }
 }
 
 // The lane whose value a shuffle hands to `lane`; out of the segment means its own.
@@ -53,13 +48,16 @@ static uint64_t combine(const Fiber* warp, unsigned op, unsigned lanes) {
     return result;
 }
 
-// Carries the operation out for all lanes when each of them has arrived with the same mask.
+// Carries the operation out when all lanes of the mask that still live have arrived, with the same mask: only
+// they are waited for, as in CUDA.
 static bool complete(Fiber& fiber) {
+    Warp& state = machine.warps[fiber.index / kWarp];
+    const unsigned op = fiber.op, mask = fiber.mask, lanes = mask & state.live;
+    if (lanes & ~state.waiting) return false;
     Fiber* warp = warp_of(fiber);
-    const unsigned op = fiber.op, mask = fiber.mask, lanes = mask & live_lanes(fiber);
     for (unsigned rest = lanes; rest; rest &= rest - 1) {
         const Fiber& other = warp[__builtin_ctz(rest)];
-        if (other.wait != Wait::warp || other.op != op || other.mask != mask) return false;
+        if (other.op != op || other.mask != mask) return false;
     }
     const bool shuffles = op >= FST_WARP_SHFL && op <= FST_WARP_SHFL_XOR;
     const uint64_t combined = op >= FST_WARP_BALLOT ? combine(warp, op, lanes) : 0;
@@ -79,16 +77,21 @@ static bool complete(Fiber& fiber) {
         }
         other.result = warp[source].value;
     }
+    state.waiting &= ~lanes;
     for (unsigned rest = lanes; rest; rest &= rest - 1) warp[__builtin_ctz(rest)].wait = Wait::nothing;
     observe_warp(warp, lanes, op);
     return true;
 }
 
 // A lane that returns may be the last one that others of its warp waited for.
-static void complete_after_exit(Fiber& gone) {
+static void leave_warp(const Fiber& gone) {
+    Warp& state = machine.warps[gone.index / kWarp];
+    state.live &= ~(1u << gone.lane);
     Fiber* warp = warp_of(gone);
-    for (unsigned lane = 0, n = lanes_in_warp(gone); lane < n; ++lane)
-        if (warp[lane].wait == Wait::warp) complete(warp[lane]);
+    for (unsigned rest = state.waiting; rest; rest &= rest - 1) {
+        Fiber& waiting = warp[__builtin_ctz(rest)];
+        if (waiting.wait == Wait::warp) complete(waiting);  // an earlier one may have set it free
+    }
 }
 
 }  // namespace fst_host
@@ -112,6 +115,7 @@ unsigned long fst_host_warp(unsigned op, unsigned mask, unsigned long value, uns
         abandon();
     }
     fiber.wait = Wait::warp;
+    machine.warps[fiber.index / kWarp].waiting |= 1u << fiber.lane;
     if (!complete(fiber) || machine.fault.kind) give_way();
     return fiber.result;
 }

@@ -68,7 +68,6 @@ public:
     }
 
     void access(const void* address, unsigned bytes, bool write, bool atomic, uintptr_t pc) {
-        if (!active()) return;
         machine.in_kernel = 0;
         if (machine.expired) {
             capture_frames(fail(kTimeout, "thread %u still runs: the launch took too long", machine.current->index));
@@ -76,7 +75,7 @@ public:
         }
         const auto* p = static_cast<const unsigned char*>(address);
         Region* region = arena_.find(p);
-        if (region || !private_memory(p, write, region)) check(p, bytes, write, atomic, pc, region);
+        if (active() && (region || !private_memory(p, write, region))) check(p, bytes, write, atomic, pc, region);
         machine.in_kernel = 1;
     }
 
