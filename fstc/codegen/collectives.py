@@ -13,7 +13,7 @@ from fstc.codegen.values import Values, rounded
 from fstc.ir.graph import Node
 from fstc.ir.ops import literal
 from fstc.ir.ops.monoid import identity
-from fstc.ir.pattern import operands
+from fstc.ir.pattern import initials
 
 NO_INDEX = 2**31 - 1  # of an argmax that has seen nothing: loses every tie
 
@@ -197,7 +197,7 @@ class Collectives:
     def _round(self, node: Node) -> None:
         """Apply an initial value once, and round a narrow float once."""
         count = self.ctx.count(self._kept(node))
-        inits = node.inputs[len(operands(self.graph, node)) :]
+        inits = initials(self.graph, node)
         monoid = self.values.monoid(node)
         items: list[Line | Block] = []
         for k, (array, value) in enumerate(zip(self._arrays(node), node.outputs, strict=True)):

@@ -16,7 +16,7 @@ from fstc.codegen.values import Values
 from fstc.ir.graph import Node
 from fstc.ir.ops.opdef import Form
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
-from fstc.ir.pattern import Pattern, operands, scan_index
+from fstc.ir.pattern import Pattern, initials, operands, scan_index
 from fstc.support.affine import linearize
 
 
@@ -58,8 +58,9 @@ class _Lowering:
 
     def run(self) -> list[Line | Block]:
         self._bases()
-        self._arrays()
+        self._holds()
         for phase in range(self.pattern.phases()):
+            self._accumulators(phase)
             finished: list[Node] = []
             for nest in self.ctx.nests:
                 if nest.phase == phase:
@@ -89,8 +90,11 @@ class _Lowering:
     def array(self, node: Node, component: int) -> str:
         return f"r{self.ctx.prefix}{node.outputs[component]}"
 
-    def _arrays(self) -> None:
+    def _accumulators(self, phase: int) -> None:
+        """Partial results of the phase's reductions; an initial value may be a result of an earlier phase."""
         for node in self.pattern.reductions:
+            if self.pattern.depth[node.id] - 1 != phase:
+                continue
             scan = node.op.form is Form.SCAN
             axes = self._scan_kept(node) if scan else self.kept(node)
             count = self.ctx.count(axes)
@@ -101,6 +105,8 @@ class _Lowering:
                 self.ctx.top.append(Line(f"{dtype.compute} {name}[{count}];", self.ctx.origin(node)))
                 fill = Block(f"for (int k = 0; k < {count}; ++k) {{", [Line(f"{name}[k] = {first};")], unroll=True)
                 self.ctx.top.append(fill)
+
+    def _holds(self) -> None:
         for value, hold in self.ctx.holds.items():
             storage = self.graph.type(value).dtype.storage
             origin = f"%{self.graph.values[value].name}, kept in {hold.carrier}"
@@ -122,7 +128,7 @@ class _Lowering:
         if self.values.monoid(node) is None:
             scope = Scope()
             self.ctx.levels = [Level(scope, set())]
-            text = self.values.at(node.inputs[len(operands(self.graph, node)) + component], ())
+            text = self.values.at(initials(self.graph, node)[component], ())
             self.ctx.levels = []
             self.ctx.top += scope.before
             return text
@@ -175,7 +181,7 @@ class _Lowering:
     def _serial_loop(self, axis: str, nest: Nest) -> Block:
         ctx, place = self.ctx, self.ctx.places[axis]
         counter, name = f"s{axis}", f"{axis}{ctx.prefix}s"
-        unroll = nest.unrolled or self._indexes_array(axis, nest)
+        unroll: bool | int = True if self._indexes_array(axis, nest) else nest.unroll
         block = Block(f"for (int {counter} = 0; {counter} < {place.serial}; ++{counter}) {{", unroll=unroll)
         stride = step(place)
         shift = counter if stride == 1 else f"{counter} * {stride}"

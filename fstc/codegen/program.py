@@ -22,7 +22,7 @@ class Block:
 
     head: str
     items: list[Line | Block] = field(default_factory=list)
-    unroll: bool | None = None
+    unroll: bool | int | None = None
     tail: str = "}"
 
 
@@ -56,7 +56,7 @@ def flatten(items: list[Line | Block], indent: int = 1) -> Iterator[Text]:
             yield Text(indent, item.text, item.origin)
             continue
         if item.unroll is not None:
-            yield Text(indent, "#pragma unroll" if item.unroll else "#pragma unroll 1", "")
+            yield Text(indent, "#pragma unroll" if item.unroll is True else f"#pragma unroll {int(item.unroll)}", "")
         yield Text(indent, item.head, "")
         yield from flatten(item.items, indent + 1)
         yield Text(indent, item.tail, "")

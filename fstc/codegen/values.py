@@ -16,13 +16,24 @@ from fstc.ir.ops import cuda_expr, literal
 from fstc.ir.ops.monoid import body_monoid, identity
 from fstc.ir.ops.opdef import Form
 from fstc.ir.types import DType
-from fstc.ir.pattern import Instance, key_of, operands, window_read
+from fstc.ir.pattern import Instance, initials, key_of, window_read
 from fstc.support.affine import Index, linearize, ranged, var
 
 
 def rounded(dtype: DType, text: str) -> str:
     """Policy ``strict``: a narrow float is rounded where it is defined."""
     return f"fst::round<{dtype.storage}>({text})" if dtype.is_float and dtype.size < 4 else text
+
+
+IDEMPOTENT = frozenset({"max", "min", "and", "or"})  # an initial value counts once however often it is met
+
+
+def clamped(dtype: DType, text: str, low: int, high: int, kind: str) -> str:
+    """A run-time index within its bounds, compared in its own type before it becomes one of ours."""
+    least, most = (0, 2 ** (8 * dtype.size)) if dtype.kind == "u" else (-(2 ** (8 * dtype.size - 1)), 2 ** (8 * dtype.size - 1))
+    above = f"{text} > {high} ? {high} : " if high < most - 1 else ""
+    below = f"{text} < {low} ? {low} : " if low > least else ""
+    return f"{below}{above}{kind}({text})"
 
 
 class Values:
@@ -33,7 +44,6 @@ class Values:
         self.graph: Graph = ctx.pattern.graph
         self.results = results  # value of a finished reduction -> (array, kept axes)
         self.tiles = Tiles(ctx)
-        self.looked_up: dict[str, str] = {}  # run-time index -> C variable
 
     # -- entry ------------------------------------------------------------------------------------------------
 
@@ -142,9 +152,7 @@ class Values:
         return self.ctx.declare(dtype.compute, f"fst::up({pointer}[{text}])", scope, f"%{self.graph.values[value].name}")
 
     def _names(self, depth: int | None = None) -> dict[str, str]:
-        names = self.ctx.names(len(self.ctx.levels) - 1 if depth is None else depth)
-        names.update(self.looked_up)
-        return names
+        return self.ctx.names(len(self.ctx.levels) - 1 if depth is None else depth)
 
     # -- what must be computed --------------------------------------------------------------------------------
 
@@ -185,18 +193,15 @@ class Values:
             value = node.inputs[operand]
             text = self.at(value, where)
             dtype = self.graph.type(value).dtype
-            key = (value, f"{';'.join(i.key for i in where)}|{low}|{high}")
-            name = self._known(key)
-            if name is None:
-                name = self.ctx.fresh("d")
-                below = "" if dtype.kind == "u" else f"{text} < {low} ? {low} : "
+            name = self.ctx.pattern.dynamic_name(key_of(value, where), low, high)
+            key = (value, name)
+            if self._known(key) is None:
                 kind = self.ctx.index_type
                 here = self.ctx.branches[-1] if self.ctx.branches else self._scope_of(value, where)
                 here.before.append(
-                    Line(f"const {kind} {name} = {below}{text} > {high} ? {high} : {kind}({text});", self.ctx.origin(node))
+                    Line(f"const {kind} {name} = {clamped(dtype, text, low, high, kind)};", self.ctx.origin(node))
                 )
                 here.memo[key] = name
-            self.looked_up[name] = name
             return ranged(name, low, high)
 
         return look
@@ -265,7 +270,7 @@ class Values:
 
     def nothing(self, node: Node, result: int, scope: Scope) -> str:
         """A reduction of no element: its initial value, or the identity."""
-        inits = node.inputs[len(operands(self.graph, node)) :]
+        inits = initials(self.graph, node)
         if inits:
             return self.at(inits[result], ())
         dtype = self.graph.type(node.outputs[result]).dtype
@@ -325,6 +330,7 @@ class Values:
             block.append(head)
             block = head.items
         tests = [self.test(c) for c in window_tests(self.graph, node, index) if not c.always]
+        outer = block
         if tests:
             guard = Block(f"if ({' && '.join(tests)}) {{")
             block.append(guard)
@@ -334,6 +340,10 @@ class Values:
         self.combine(node, [name], [text], branch.before)
         self.ctx.branches.pop()
         block += branch.before
+        if tests and inits and self.monoid(node) not in IDEMPOTENT:  # padding and holes hold the initial value
+            padding = Block("else {")
+            self.combine(node, [name], [first], padding.items)
+            outer.append(padding)
         if dtype.is_float and dtype.size < 4 and self.monoid(node) is not None:
             scope.before.append(Line(f"{name} = {rounded(dtype, name)};", origin))
         return name

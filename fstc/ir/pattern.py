@@ -57,7 +57,7 @@ class Root:
     phase: int
     node: int  # the reduction, or -1
     value: int  # the stored value, or the reduction's first operand
-    keys: tuple[Key, ...]
+    keys: tuple[Key, ...]  # what it computes: the stored value, or operands and initial values
     axes: tuple[str, ...]
 
 
@@ -70,6 +70,8 @@ class Pattern:
     depth: dict[int, int] = field(default_factory=dict)  # reduction or scan node -> depth, from 1
     in_thread: set[str] = field(default_factory=set)  # axes that must have no parallel digit
     refusal: Refusal | None = None
+    dynamic: dict[str, frozenset[str]] = field(default_factory=dict)  # run-time index -> axes it depends on
+    looked_up: dict[Key, int] = field(default_factory=dict)  # instances that hold a run-time index, numbered
 
     @cached_property
     def reductions(self) -> tuple[Node, ...]:
@@ -126,6 +128,10 @@ class Pattern:
                     enter(child)
         return seen
 
+    def dynamic_name(self, key: Key, low: int, high: int) -> str:
+        """The variable of a run-time index: what an instance holds, clamped."""
+        return f"d{self.looked_up.setdefault(key, len(self.looked_up))}_{low}_{high}"
+
     def phases(self) -> int:
         return max((r.phase for r in self.roots), default=0) + 1
 
@@ -151,7 +157,6 @@ class _Walker:
     def __init__(self, pattern: Pattern) -> None:
         self.p = pattern
         self.graph = pattern.graph
-        self.names: dict[Key, int] = {}
         self.looked_up: dict[str, Key] = {}  # run-time index variable -> the instance that holds it
 
     def run(self) -> None:
@@ -162,7 +167,8 @@ class _Walker:
                 graph.type(node.inputs[0]).elements
             ):
                 at = scan_index(graph, node, p.axes.index[node.inputs[0]])
-                reduced_values[node.id] = tuple(self.instance(v, at) for v in operands(graph, node))
+                keys = [self.instance(v, at) for v in operands(graph, node)]
+                reduced_values[node.id] = tuple(keys + [self.instance(v, ()) for v in initials(graph, node)])
                 if in_order(node):
                     p.in_thread.update(ordered_axes(p, node))
                 self._depth(node, reduced_values[node.id])
@@ -174,12 +180,11 @@ class _Walker:
         for value in graph.outputs:
             if not graph.type(value).elements or graph.values[value].node < 0:
                 continue
+            if graph.nodes[graph.values[value].node].op.form is Form.SCAN:
+                continue  # a scan stores its own result as it goes
             at = p.native(value)
             key = self.instance(value, at)
             phase = self._deepest((key,))
-            node_id = graph.values[value].node
-            if graph.nodes[node_id].op.form is Form.SCAN:
-                continue  # a scan stores its own result as it goes
             members = tuple(dict.fromkeys(t for i in at for t in _ordered_variables(i)))
             p.roots.append(Root(phase, -1, value, (key,), members))
         if len(set(graph.outputs)) < 1:
@@ -250,7 +255,7 @@ class _Walker:
         if node_id in self.p.depth:
             return _Below("result", [], self._variables(at))
         if form is Form.REDUCE:  # of nothing: the initial value
-            return _Below("op", [(v, ()) for v in node.inputs[len(operands(graph, node)) :]], set())
+            return _Below("op", [(v, ()) for v in initials(graph, node)], set())
         if form is Form.IOTA:
             return _Below("op", [], self._variables(at))
         if form is Form.RNG:
@@ -268,8 +273,9 @@ class _Walker:
                 return Index(low)
             children.append((node.inputs[operand], where))
             key = self.instance(node.inputs[operand], where)
-            name = f"d{self.names.setdefault(key, len(self.names))}_{low}_{high}"
+            name = self.p.dynamic_name(key, low, high)
             self.looked_up[name] = key
+            self.p.dynamic[name] = self.p.instances[key].depends
             return ranged(name, low, high)
 
         found = [r for r in reads(graph, node, at, dynamic) if not r.never]
@@ -340,6 +346,11 @@ def operands(graph: Graph, node: Node) -> tuple[int, ...]:
     if node.op.monoid is None and node.regions:
         return node.inputs[: len(node.inputs) // 2]
     return node.inputs[:1]
+
+
+def initials(graph: Graph, node: Node) -> tuple[int, ...]:
+    """Initial values of a reduction with a body, one an operand that it combines."""
+    return node.inputs[len(operands(graph, node)) :]
 
 
 def _ordered_variables(index: Index) -> list[str]:
