@@ -77,7 +77,7 @@ class Nest(Struct):
     loops: tuple[str, ...]
     reduces: tuple[int, ...] = ()  # node ids
     stores: tuple[int, ...] = ()  # value ids
-    unrolled: bool = True
+    unroll: int = 1  # serial steps at once; loops that index a register array are unrolled whole
 
 
 class Hold(Struct):

@@ -12,11 +12,12 @@ from fstc.device.device import Device
 from fstc.ir.pattern import Pattern, Refusal
 from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.holds import choose_holds
-from fstc.plan.latency import Estimate, estimate, instructions
+from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, make_schedule
 from fstc.ir.traffic import uses
 from fstc.plan.traffic import access
+from fstc.plan.work import instructions
 
 MAX_BLOCKS = 2**31 - 1
 

@@ -251,16 +251,39 @@ class Grower:
         return level
 
 
+WIDER = 1.1  # what a folded op may read, over what reading its stored result would move
+
+
 def _folded(graph: Graph, results: set[int]) -> set[int]:
-    """Ops that every user repeats for itself: inline constants, iota, and views of outside values."""
+    """Ops that every user repeats for itself: inline constants, iota, views of outside values, and light ops on them.
+
+    A light op is repeated when its outside operands are no larger than its result: a user reads these instead, and
+    the result is never written. A convert from bf16 to f32 is the common case.
+    """
     found: set[int] = set()
+    leaves: dict[int, frozenset[int]] = {}  # value -> the outside values behind it
     for node in graph.nodes:
         if results & set(node.outputs):
             continue
+        below: set[int] = set()
+        inside = True
+        for v in node.inputs:
+            producer = graph.values[v].node
+            if producer < 0:
+                below.add(v)
+            elif producer in found:
+                below |= leaves[v]
+            else:
+                inside = False
         if is_inline_constant(node) or node.op.form is Form.IOTA:
+            repeat = True
+        elif not inside or node.op.kind not in (Kind.LAYOUT, Kind.LIGHT) or len(below) > 8:
+            repeat = False
+        else:
+            read = sum(min(graph.type(v).nbytes, graph.type(node.outputs[0]).nbytes) for v in below)
+            repeat = node.op.kind is Kind.LAYOUT or read <= WIDER * graph.type(node.outputs[0]).nbytes
+        if repeat:
             found.add(node.id)
-        elif node.op.kind is Kind.LAYOUT and all(
-            graph.values[v].node < 0 or graph.values[v].node in found for v in node.inputs
-        ):
-            found.add(node.id)
+            for v in node.outputs:
+                leaves[v] = frozenset(below)
     return found

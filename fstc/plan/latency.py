@@ -14,13 +14,9 @@ from math import ceil
 
 from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
-from fstc.ir.ops.opdef import Form, Kind
 from fstc.plan.artefact import Access
-from fstc.ir.pattern import Pattern
 from fstc.plan.schedule import Schedule
 
-# Thread-instructions of one op on one element, issue slots of a 32-lane pipe.
-LIGHT, EXPENSIVE, REDUCE, MOVE, ADDRESS = 1.5, 12.0, 1.5, 0.5, 1.0
 IN_FLIGHT = 24 * 1024  # bytes an SM must have outstanding to reach full bandwidth (design figure for Hopper)
 
 
@@ -38,30 +34,6 @@ class Estimate:
 @cache
 def _resident(device: Device, threads: int, registers: int, shared: int) -> int:
     return blocks_per_sm(device, threads, min(registers, 255), shared)[0]
-
-
-def instructions(pattern: Pattern) -> float:
-    """Thread-instructions of the pattern over all of its iteration spaces, without recomputation."""
-    total = 0.0
-    for instance in pattern.instances.values():
-        count = 1
-        for axis in instance.depends:
-            count *= pattern.axes.extents.get(axis, 1)
-        total += count * _cost(pattern, instance.value, instance.role)
-    for node in pattern.reductions:
-        total += pattern.graph.type(node.inputs[0]).elements * REDUCE
-    return total
-
-
-def _cost(pattern: Pattern, value: int, role: str) -> float:
-    if role == "load":
-        return ADDRESS
-    if role != "op":
-        return 0.0
-    op = pattern.graph.nodes[pattern.graph.values[value].node].op
-    if op.form is Form.RNG:
-        return 4 * EXPENSIVE
-    return {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.LAYOUT: MOVE}.get(op.kind, MOVE)
 
 
 def estimate(
@@ -109,9 +81,9 @@ def estimate(
 
 def _outstanding(item: Access, schedule: Schedule) -> int:
     """Bytes that a thread has in flight of one tensor: its vector, times the serial steps that are unrolled."""
-    held = 4 if any(n.unrolled for n in schedule.nests) else 1
+    held = max((n.unroll for n in schedule.nests), default=1)
     size = max(item.run // 32, 1)
-    return min(16, max(item.vector, 1) * min(size, 8)) * held
+    return min(16, max(item.vector, 1) * min(size, 8)) * min(held, 4)
 
 
 def _waste(item: Access) -> float:

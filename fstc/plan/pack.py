@@ -13,7 +13,7 @@ from fstc.plan.cluster import Cluster, Grower
 
 MOST_PARTS = 64
 MOST_POINTERS = 240  # of 4 KB of parameters
-THREADS = (256, 128, 512, 1024)
+THREADS = (256, 128, 512)
 
 
 def pack(grower: Grower, clusters: list[Cluster], device: Device) -> list[list[tuple[Cluster, Placed]]]:

@@ -12,11 +12,12 @@ from fstc.ir.graph import Node
 from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.plan.holds import Held
+from fstc.plan.work import instructions
 from fstc.ir.pattern import Pattern, operands
 
-UNROLL = 64  # elements of a thread's nest up to which every loop is unrolled
+BODY = 640  # thread-instructions of an unrolled loop body: more steps at once cost registers, fewer cost latency
 REGISTER_ARRAY = 96  # elements of one register array at most
-BASE_REGISTERS = 28  # addresses, indices, temporaries
+BASE_REGISTERS = 18  # addresses, indices, temporaries
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
     """Roots of one phase whose loops are a prefix of another's share its nest."""
     out: list[Nest] = []
     order = {axis: n for n, axis in enumerate(pattern.used)}
+    each = work_each(pattern)
     for phase in range(pattern.phases()):
         made: list[tuple[tuple[str, ...], list[int], list[int]]] = []
         roots = [r for r in pattern.roots if r.phase == phase]
@@ -129,19 +131,30 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
             else:
                 home[2].append(root.value)
         for loops, reduces, stores in made:
-            size = 1
+            vector = 1
             for axis in loops:
-                size *= places[axis].per_thread
+                vector *= places[axis].vector
             out.append(
                 Nest(
                     phase=phase,
                     loops=loops,
                     reduces=tuple(sorted(reduces)),
                     stores=tuple(sorted(stores)),
-                    unrolled=size <= UNROLL,
+                    unroll=max(1, min(8, int(BODY // (vector * max(each, 1.0))))),
                 )
             )
     return tuple(out)
+
+
+def work_each(pattern: Pattern) -> float:
+    """Thread-instructions for one element of the largest iteration space."""
+    largest = 1
+    for root in pattern.roots:
+        size = 1
+        for axis in root.axes:
+            size *= pattern.extent(axis)
+        largest = max(largest, size)
+    return instructions(pattern) / largest
 
 
 def _shares(nest: tuple[str, ...], loops: tuple[str, ...], places: dict[str, AxisPlace]) -> bool:
@@ -168,17 +181,17 @@ def _carriers(
     """Registers for what fits, then shared memory, the smallest first; what fits nowhere is dropped."""
     working = max((_working(pattern, nest, places) for nest in nests), default=1)
     partial = sum(accumulated.values())
-    base = BASE_REGISTERS + min(working, 48) + partial
+    base = BASE_REGISTERS + min(working, 32) + partial
     if base > registers + 24:
         return f"registers: about {base} needed, limit {registers}"
-    spent = [base] * pattern.phases()
+    spent = [base] * pattern.phases()  # between a phase and the next; what ends and begins in one phase shares
     taken = sum(life.size for life in exchanges)
     chosen: list[Hold] = []
     dropped: list[Held] = []
     for item in sorted(held, key=lambda h: (_elements(h, places) * max(h.size, 4), h.value)):
         count = _elements(item, places)
         cost = count * max(item.size, 4) // 4
-        crossed = range(item.first, item.last + 1)
+        crossed = range(item.first, item.last)
         if count <= REGISTER_ARRAY and all(spent[p] + cost <= registers for p in crossed):
             for p in crossed:
                 spent[p] += cost
@@ -204,7 +217,7 @@ def _working(pattern: Pattern, nest: Nest, places: dict[str, AxisPlace]) -> int:
     for axis in nest.loops:
         vector *= places[axis].vector
     tensors = len(pattern.graph.inputs) + len(nest.stores)
-    return vector * min(tensors, 8)
+    return vector * min(tensors, 6) * 3 // 4
 
 
 __all__ = ["Schedule", "accumulators", "make_schedule", "operands"]

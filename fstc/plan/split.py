@@ -16,7 +16,6 @@ from fstc.ir.ops.opdef import Form
 SMALL = 1 << 18  # bytes below which one launch is cheaper than two
 TILE = 128  # results of a column reduction that one block makes
 LEAST = 1024  # elements a part should have
-STITCHED = 1 << 22  # bytes above which a reduction whose users need its operand again is split all the same
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,7 @@ def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device:
     inner = max(n for n, e in enumerate(operand.shape) if e > 1)
     blocks = result.elements if inner in axes else -(-result.elements // TILE)
     stitched = _meets_operand(graph, node, users)
-    wanted = device.sms // 4 if stitched else device.sms
-    if blocks >= wanted or (stitched and operand.nbytes < STITCHED):
+    if blocks >= device.sms or (stitched and _alone(operand.nbytes, blocks, device)):
         return None
     each = operand.elements // max(result.elements, 1)
     target = min(2 * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
@@ -64,6 +62,12 @@ def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device:
         parts,
         f"{blocks} blocks for {device.sms} SMs; in {parts} parts {blocks * parts}, and a second launch adds them",
     )
+
+
+def _alone(size: int, blocks: int, device: Device) -> bool:
+    """Whether few blocks, which keep their rows on chip, beat two more launches and reading the operand again."""
+    stream = size / (device.dram_gbps * 1e3)
+    return stream * (device.sms / blocks - 1) < 2 * device.launch_us + stream
 
 
 def _parts(extent: int, target: int) -> int:

@@ -29,25 +29,24 @@ def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int
     )
 
 
-def width(pattern: Pattern, use: Use, places: dict[str, AxisPlace]) -> tuple[int, int]:
-    """(elements of one request of a thread, contiguous bytes of one request of a warp), the worst place counts."""
+def width(pattern: Pattern, use: Use, places: Mapping[str, AxisPlace]) -> tuple[int, int]:
+    """(elements of one request of a thread, contiguous bytes of one request of a warp) where most is read."""
     size = pattern.graph.type(use.value).dtype.size
-    best: tuple[int, int] | None = None
+    best: tuple[int, int, int] = (0, 1, size)
     for offset in use.offsets:
-        vector = vector_width(offset, size, places)
-        run = vector[1]
-        directions = []
-        for term, c in offset.terms:
-            place = places.get(term.key)
-            if place and term.arg is None:
-                directions.append((c * place.vector, place.lanes, term.key == vector[0]))
-        for stride, lanes, _ in sorted(directions):
-            if stride > run:
-                break
-            run = max(run, stride * (lanes - 1) + run)
-        found = (vector[1], run * size)
-        best = found if best is None or found < best else best
-    return best or (1, size)
+        count = 1
+        for term, _ in offset.terms:
+            count *= 1 if term.key in pattern.dynamic else term.high - term.low + 1
+        vector = vector_width(offset, size, places)[1]
+        run = vector
+        directions = [
+            (abs(c) * places[t.key].vector, places[t.key].lanes) for t, c in offset.terms if t.key in places
+        ]
+        for stride, lanes in sorted(directions):
+            if lanes > 1 and stride <= run:
+                run = stride * (lanes - 1) + run
+        best = max(best, (count, vector, run * size))
+    return best[1], best[2]
 
 
 def _visits(

@@ -1,0 +1,36 @@
+"""Thread-instructions of a pattern, by op class.
+
+Example: a LayerNorm element costs about 25: two loads, ten light ops, two reductions, one store.
+"""
+
+from __future__ import annotations
+
+from fstc.ir.ops.opdef import Form, Kind
+from fstc.ir.pattern import Pattern
+
+# Thread-instructions of one op on one element, issue slots of a 32-lane pipe.
+LIGHT, EXPENSIVE, REDUCE, MOVE, ADDRESS = 1.5, 12.0, 1.5, 0.5, 1.0
+
+
+def instructions(pattern: Pattern) -> float:
+    """Thread-instructions of the pattern over all of its iteration spaces, without recomputation."""
+    total = 0.0
+    for instance in pattern.instances.values():
+        count = 1
+        for axis in instance.depends:
+            count *= pattern.axes.extents.get(axis, 1)
+        total += count * _cost(pattern, instance.value, instance.role)
+    for node in pattern.reductions:
+        total += pattern.graph.type(node.inputs[0]).elements * REDUCE
+    return total
+
+
+def _cost(pattern: Pattern, value: int, role: str) -> float:
+    if role == "load":
+        return ADDRESS
+    if role != "op":
+        return 0.0
+    op = pattern.graph.nodes[pattern.graph.values[value].node].op
+    if op.form is Form.RNG:
+        return 4 * EXPENSIVE
+    return {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.LAYOUT: MOVE}.get(op.kind, MOVE)
