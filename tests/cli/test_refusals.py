@@ -67,7 +67,7 @@ def test_junk_of_a_hundred_megabytes(fstc: Fstc, tmp_path: Path, head: bytes) ->
     assert files_in(tmp_path) == ["junk"]
 
 
-def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
+def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], object]:
     """An edit of an artefact as its user would make it."""
 
     def edit(path: Path) -> None:
@@ -78,7 +78,7 @@ def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], None]:
     return edit
 
 
-DAMAGE: dict[str, Callable[[Path], None]] = {
+DAMAGE: dict[str, Callable[[Path], object]] = {
     "newer major version": edited(lambda d: d.update(format_version="2.0")),
     "no version": edited(lambda d: d.update(format_version="new")),
     "foreign kind": edited(lambda d: d.update(kind="recipe")),
@@ -96,7 +96,7 @@ DAMAGE: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_damaged_and_stale_artefacts(fstc: Fstc, tmp_path: Path, damage: Callable[[Path], None]) -> None:
+def test_damaged_and_stale_artefacts(fstc: Fstc, tmp_path: Path, damage: Callable[[Path], object]) -> None:
     assert fstc("plan", SOFTMAX, "-o", "m.plan.json").code == 0
     damage(tmp_path / "m.plan.json")
     before = files_in(tmp_path)
