@@ -67,7 +67,7 @@ def test_junk_of_a_hundred_megabytes(fstc: Fstc, tmp_path: Path, head: bytes) ->
     assert files_in(tmp_path) == ["junk"]
 
 
-def edited(change: Callable[[dict[str, Any]], None]) -> Callable[[Path], object]:
+def edited(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], object]:
     """An edit of an artefact as its user would make it."""
 
     def edit(path: Path) -> None:
