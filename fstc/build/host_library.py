@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 ORDERS = ("forward", "reverse", "warp-forward", "warp-reverse")
-TIMEOUT = 120.0  # seconds of one launch
+TIMEOUT = 600.0  # seconds of one launch; the checker needs minutes for gigabytes
 ALIGNMENT = 16  # of every buffer, as kernels may assume
 
 # One lock a loaded library: opening a path twice gives the same library, with the same state.

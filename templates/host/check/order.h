@@ -124,6 +124,7 @@ public:
             joined[lane] = uint16_t(clock);
         }
         for (unsigned rest = lanes; rest; rest &= rest - 1) threads_[first + unsigned(__builtin_ctz(rest))].known = joined;
+        if (learned_) share_knowledge(first, lanes);
     }
 
     void fence(unsigned thread) {
@@ -181,6 +182,21 @@ public:
     bool has_acquired(unsigned thread) const { return !acquired_.empty() || !threads_[thread].acquired.empty(); }
 
 private:
+    // What a lane has learned of other blocks, all lanes know after __syncwarp.
+    void share_knowledge(unsigned first, unsigned lanes) {
+        Knowledge pending, acquired;
+        for (unsigned rest = lanes; rest; rest &= rest - 1) {
+            const ThreadOrder& t = threads_[first + unsigned(__builtin_ctz(rest))];
+            learn(pending, t.pending);
+            learn(acquired, t.acquired);
+        }
+        for (unsigned rest = lanes; rest; rest &= rest - 1) {
+            ThreadOrder& t = threads_[first + unsigned(__builtin_ctz(rest))];
+            t.pending = pending;
+            t.acquired = acquired;
+        }
+    }
+
     std::shared_ptr<const Knowledge> pass_on(const SyncVariable& variable, const ThreadOrder& t) const {
         const Knowledge* earlier = variable.log.empty() ? nullptr : variable.log.back().known.get();
         if (earlier && t.acquired.empty() && acquired_.empty()) return variable.log.back().known;
