@@ -70,6 +70,9 @@ def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed
         if isinstance(schedule, str):
             reason = schedule
             continue
+        if threads and size < threads and schedule.shared:
+            reason = "warps of the launch that this part does not use would share its memory"
+            continue
         places = schedule.places
         accesses = tuple(access(pattern, use, places, blocks) for use in found_uses)
         price = estimate(
