@@ -74,10 +74,6 @@ class Collectives:
     def _arrays(self, node: Node) -> list[str]:
         return [f"r{self.ctx.prefix}{v}" for v in node.outputs]
 
-    def _kept(self, node: Node) -> tuple[str, ...]:
-        gone = self.ctx.pattern.reduced(node)
-        return tuple(a for a in self.ctx.pattern.axes.members[node.inputs[0]] if a not in gone)
-
     def _shuffles(self, node: Node) -> None:
         masks: list[int] = []
         for axis in self.ctx.pattern.reduced(node):
@@ -88,7 +84,7 @@ class Collectives:
                 masks.append(place.lane_stride * radix)
         if not masks:
             return
-        count = self.ctx.count(self._kept(node))
+        count = self.ctx.count(self.ctx.pattern.kept(node))
         items: list[Line | Block] = []
         state = [f"{a}[k]" for a in self._arrays(node)]
         for mask in sorted(masks, reverse=True):
@@ -107,7 +103,7 @@ class Collectives:
         parts: list[str] = []
         total = 1
         tops = self.ctx.tops
-        for axis in self._kept(node):
+        for axis in self.ctx.pattern.kept(node):
             place = self.ctx.places[axis]
             if place.lanes > 1:
                 text = digit("lane", place.lane_stride, place.lanes, place.lane_stride * place.lanes == tops["lane"])
@@ -118,7 +114,7 @@ class Collectives:
     def _buffers(self, node: Node) -> list[str]:
         """Pointers into the arena, one a component."""
         exchange = self.ctx.exchanges[node.id]
-        count = self.ctx.count(self._kept(node))
+        count = self.ctx.count(self.ctx.pattern.kept(node))
         _, lanes = self._kept_lanes(node)
         offset, names = exchange.offset, []
         for value in node.outputs:
@@ -135,7 +131,7 @@ class Collectives:
 
     def _publish(self, node: Node) -> None:
         names = self._buffers(node)
-        count = self.ctx.count(self._kept(node))
+        count = self.ctx.count(self.ctx.pattern.kept(node))
         lane, lanes = self._kept_lanes(node)
         leaders = self._leader_tests(node)
         row = f"(warp * {lanes} + {lane})" if lanes > 1 else "warp"
@@ -149,7 +145,7 @@ class Collectives:
     def _leader_tests(self, node: Node) -> list[str]:
         tests: list[str] = []
         tops = self.ctx.tops
-        kept = self._kept(node)
+        kept = self.ctx.pattern.kept(node)
         lanes = 1
         for axis, place in self.ctx.places.items():
             lanes *= place.lanes
@@ -163,7 +159,7 @@ class Collectives:
     def _gather(self, node: Node) -> None:
         """Every thread folds the partial results of its row in the order of the warps."""
         names = [f"m{self.ctx.prefix}{v}" for v in node.outputs]
-        count = self.ctx.count(self._kept(node))
+        count = self.ctx.count(self.ctx.pattern.kept(node))
         lane, lanes = self._kept_lanes(node)
         tops = self.ctx.tops
         own: list[str] = []
@@ -196,7 +192,7 @@ class Collectives:
 
     def _round(self, node: Node) -> None:
         """Apply an initial value once, and round a narrow float once."""
-        count = self.ctx.count(self._kept(node))
+        count = self.ctx.count(self.ctx.pattern.kept(node))
         inits = initials(self.graph, node)
         monoid = self.values.monoid(node)
         items: list[Line | Block] = []

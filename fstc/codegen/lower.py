@@ -70,7 +70,7 @@ class _Lowering:
             self.collectives.finish(reductions)
             for node in reductions:
                 for k, value in enumerate(node.outputs):
-                    self.results[value] = (self.array(node, k), self.kept(node))
+                    self.results[value] = (self.array(node, k), self.pattern.kept(node))
         return self.ctx.top
 
     # -- declarations -----------------------------------------------------------------------------------------
@@ -83,10 +83,6 @@ class _Lowering:
             self.ctx.bases[axis] = name
             self.ctx.top.append(Line(f"const {self.ctx.index_type} {name} = {text};", f"axis {axis}, extent {place.extent}"))
 
-    def kept(self, node: Node) -> tuple[str, ...]:
-        gone = self.pattern.reduced(node)
-        return tuple(a for a in self.pattern.axes.members[node.inputs[0]] if a not in gone)
-
     def array(self, node: Node, component: int) -> str:
         return f"r{self.ctx.prefix}{node.outputs[component]}"
 
@@ -95,9 +91,7 @@ class _Lowering:
         for node in self.pattern.reductions:
             if self.pattern.depth[node.id] - 1 != phase:
                 continue
-            scan = node.op.form is Form.SCAN
-            axes = self._scan_kept(node) if scan else self.kept(node)
-            count = self.ctx.count(axes)
+            count = self.ctx.count(self.pattern.kept(node))
             for k, value in enumerate(node.outputs):
                 dtype = self.graph.type(value).dtype
                 first = self._first(node, k)
@@ -117,11 +111,6 @@ class _Lowering:
                 self.ctx.top.append(
                     Line(f"{storage}* {name} = reinterpret_cast<{storage}*>(arena + {hold.offset});", origin)
                 )
-
-    def _scan_kept(self, node: Node) -> tuple[str, ...]:
-        at = self.pattern.axes.index[node.inputs[0]]
-        scanned = at[node.attr("axis")].variables
-        return tuple(a for a in self.pattern.axes.members[node.inputs[0]] if a not in scanned)
 
     def _first(self, node: Node, component: int) -> str:
         """What an accumulator starts from: the identity, or for an ordered fold the initial value."""
@@ -209,7 +198,7 @@ class _Lowering:
         """A register array must be indexed by constants, so the loops that index one are unrolled."""
         kept = any(h.carrier == "register" and axis in h.axes for h in self.ctx.holds.values())
         partial = any(
-            axis in self.kept(n) and n.op.form is Form.REDUCE for n in self.pattern.reductions if n.id in nest.reduces
+            axis in self.pattern.kept(n) and n.op.form is Form.REDUCE for n in self.pattern.reductions if n.id in nest.reduces
         )
         result = any(axis in axes for _, axes in self.results.values())
         return (kept or partial or result) and self.ctx.places[axis].serial <= 128
@@ -231,7 +220,7 @@ class _Lowering:
         if node.op.form is Form.SCAN:
             self._scan(node, texts[0], scope)
             return
-        position = ctx.slot(self.kept(node))
+        position = ctx.slot(self.pattern.kept(node))
         state = [f"{self.array(node, k)}[{position}]" for k in range(len(node.outputs))]
         if self.values.monoid(node) in ("argmax", "argmin"):
             index = at[node.attr("axis")].c_text(ctx.names(len(ctx.levels) - 1))
@@ -240,7 +229,7 @@ class _Lowering:
 
     def _scan(self, node: Node, text: str, scope: Scope) -> None:
         ctx, value = self.ctx, node.outputs[0]
-        position = ctx.slot(self._scan_kept(node))
+        position = ctx.slot(self.pattern.kept(node))
         state = f"{self.array(node, 0)}[{position}]"
         self.values.combine(node, [state], [text], scope.after)
         at = scan_index(self.graph, node, self.pattern.axes.index[node.inputs[0]])

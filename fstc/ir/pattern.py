@@ -90,13 +90,18 @@ class Pattern:
     def reduced(self, node: Node) -> tuple[str, ...]:
         return self.axes.reduced[node.id]
 
+    def kept(self, node: Node) -> tuple[str, ...]:
+        """Axes of a reduction's operand along which there is a partial result each."""
+        gone = ordered_axes(self, node) if node.op.form is Form.SCAN else self.reduced(node)
+        return tuple(a for a in self.axes.members[node.inputs[0]] if a not in gone)
+
     def extent(self, axis: str) -> int:
         return self.axes.extents[axis]
 
     def native(self, value: int) -> At:
         """Where a value is computed: its canonical index; a reduction's result follows its operand."""
         node = self.graph.values[value].node
-        if node >= 0 and self.graph.nodes[node].op.form is Form.REDUCE:
+        if node in self.depth and self.graph.nodes[node].op.form is Form.REDUCE:
             reduction = self.graph.nodes[node]
             first = self.axes.index[reduction.inputs[0]]
             gone = reduced_dims(reduction)
@@ -163,6 +168,8 @@ class _Walker:
         graph, p = self.graph, self.p
         reduced_values = {}
         for node in graph.nodes:
+            if node.op.form is Form.SCAN and node.outputs[0] not in graph.outputs:
+                continue  # whoever reads it refuses it
             if node.op.form in (Form.REDUCE, Form.SCAN) and graph.type(node.outputs[0]).elements and (
                 graph.type(node.inputs[0]).elements
             ):
@@ -171,7 +178,7 @@ class _Walker:
                 reduced_values[node.id] = tuple(keys + [self.instance(v, ()) for v in initials(graph, node)])
                 if in_order(node):
                     p.in_thread.update(ordered_axes(p, node))
-                self._depth(node, reduced_values[node.id])
+                p.depth[node.id] = 1 + self._deepest(reduced_values[node.id])
         for node_id, keys in reduced_values.items():
             node = graph.nodes[node_id]
             p.roots.append(
@@ -190,15 +197,12 @@ class _Walker:
         if len(set(graph.outputs)) < 1:
             p.refusal = p.refusal or Refusal("FSN001", -1, "it has no output")
 
-    def _depth(self, node: Node, keys: tuple[Key, ...]) -> None:
-        self.p.depth[node.id] = 1 + self._deepest(keys)
-
     def _deepest(self, keys: tuple[Key, ...]) -> int:
         found = 0
         for key in self.p.reach(keys):
             instance = self.p.instances[key]
             if instance.role == "result":
-                found = max(found, self.p.depth[self.graph.values[instance.value].node])
+                found = max(found, self.p.depth.get(self.graph.values[instance.value].node, 0))
         return found
 
     def instance(self, value: int, at: At) -> Key:
@@ -252,7 +256,7 @@ class _Walker:
         form = node.op.form
         if form is Form.CONSTANT:
             return _Below("literal", [], set())
-        if node_id in self.p.depth:
+        if node_id in self.p.depth or form is Form.SCAN:
             return _Below("result", [], self._variables(at))
         if form is Form.REDUCE:  # of nothing: the initial value
             return _Below("op", [(v, ()) for v in initials(graph, node)], set())

@@ -13,7 +13,7 @@ from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.plan.holds import Held
 from fstc.plan.work import instructions
-from fstc.ir.pattern import Pattern, operands
+from fstc.ir.pattern import Pattern, in_order
 
 BODY = 640  # thread-instructions of an unrolled loop body: more steps at once cost registers, fewer cost latency
 REGISTER_ARRAY = 96  # elements of one register array at most
@@ -35,9 +35,8 @@ class Schedule:
 
 def accumulators(pattern: Pattern, node: Node, places: dict[str, AxisPlace]) -> int:
     """Partial results of a reduction that one thread carries: its kept vector and serial digits."""
-    kept = [a for a in pattern.axes.members[node.inputs[0]] if a not in pattern.reduced(node)]
     count = 1
-    for axis in kept:
+    for axis in pattern.kept(node):
         count *= places[axis].per_thread
     return count
 
@@ -72,9 +71,8 @@ def make_schedule(
     for node in pattern.reductions:
         if crossing[node.id]:
             lanes = 1
-            for axis in pattern.axes.members[node.inputs[0]]:
-                if axis not in pattern.reduced(node):
-                    lanes *= places[axis].lanes
+            for axis in pattern.kept(node):
+                lanes *= places[axis].lanes
             size = warps * lanes * accumulated[node.id] * component_bytes(pattern, node)
             phase = pattern.depth[node.id] - 1
             lives.append(Life(size, epochs[phase], epochs[phase] + 1))
@@ -120,7 +118,9 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
         keyed = []
         for root in roots:
             loops = [a for a in root.axes if places[a].per_thread > 1]
-            keyed.append((tuple(sorted(loops, key=lambda a: order[a])), root))
+            if root.node < 0 or not in_order(pattern.graph.nodes[root.node]):
+                loops.sort(key=lambda a: order[a])
+            keyed.append((tuple(loops), root))
         for loops, root in sorted(keyed, key=lambda item: -len(item[0])):
             home = next((m for m in made if _shares(m[0], loops, places)), None)
             if home is None:
@@ -220,4 +220,4 @@ def _working(pattern: Pattern, nest: Nest, places: dict[str, AxisPlace]) -> int:
     return vector * min(tensors, 6) * 3 // 4
 
 
-__all__ = ["Schedule", "accumulators", "make_schedule", "operands"]
+__all__ = ["Schedule", "accumulators", "make_schedule"]
