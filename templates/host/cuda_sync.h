@@ -48,7 +48,8 @@ __forceinline__ unsigned __activemask() { return 1u << (threadIdx.x & 31u); }
 
 template <class T>
 __forceinline__ T __shfl_sync(unsigned mask, T value, int lane, int width = 32) {
-    return fst_host_unpack<T>(fst_host_warp(FST_WARP_SHFL, mask, fst_host_pack(value), unsigned(lane), unsigned(width)));
+    return fst_host_unpack<T>(
+        fst_host_warp(FST_WARP_SHFL, mask, fst_host_pack(value), unsigned(lane), unsigned(width)));
 }
 template <class T>
 __forceinline__ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32) {

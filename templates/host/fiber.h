@@ -120,7 +120,8 @@ static bool prepare_fibers(unsigned n) {
         if (stacks) munmap(stacks - kFloor, stacks_bytes + kFloor);
         stacks_bytes = 0;
         stacks = nullptr;
-        void* p = mmap(nullptr, bytes + kFloor, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        void* p = mmap(nullptr, bytes + kFloor, PROT_READ | PROT_WRITE, flags, -1, 0);
         if (p == MAP_FAILED) return false;
         mprotect(p, kFloor, PROT_NONE);
         stacks = static_cast<unsigned char*>(p) + kFloor;

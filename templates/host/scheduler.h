@@ -84,12 +84,13 @@ static void report_deadlock() {
         const bool ends = i + 1 == machine.fibers.size() || machine.fibers[i + 1].wait != fiber.wait ||
                           machine.fibers[i + 1].site != fiber.site;
         if (!ends) continue;
-        if (length < sizeof text - 96) {
-            length += size_t(snprintf(text + length, sizeof text - length, "%sthreads %zu to %zu: %s", length ? "; " : "",
-                                      start, i, names[int(fiber.wait)]));
-            if (fiber.wait == Wait::warp)
-                length += size_t(snprintf(text + length, sizeof text - length, " (mask 0x%08x)", fiber.mask));
-        }
+        char* const end = text + length;
+        const size_t room = sizeof text - length;
+        const char* separator = length ? "; " : "";
+        if (room < 96) break;
+        length += size_t(snprintf(end, room, "%sthreads %zu to %zu: %s", separator, start, i, names[int(fiber.wait)]));
+        if (fiber.wait == Wait::warp)
+            length += size_t(snprintf(text + length, sizeof text - length, " (mask 0x%08x)", fiber.mask));
         start = i + 1;
     }
     Fault& fault = fail(kDeadlock, "the block cannot go on: %s", text);

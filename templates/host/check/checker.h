@@ -17,8 +17,8 @@ namespace fst_host {
 class Checker {
 public:
     // Buffer i lies in slot i + 1.
-    bool begin(size_t count, const uint64_t* bytes, const uint32_t* cell_bytes, const uint8_t* initialised, size_t shared,
-               uint64_t* addresses) {
+    bool begin(size_t count, const uint64_t* bytes, const uint32_t* cell_bytes, const uint8_t* initialised,
+               size_t shared, uint64_t* addresses) {
         size_t largest = shared;
         for (size_t i = 0; i < count; ++i) largest = std::max(largest, size_t(bytes[i]));
         if (!arena_.reserve(count, largest)) return false;
@@ -73,89 +73,100 @@ public:
             capture_frames(fail(kTimeout, "thread %u still runs: the launch took too long", machine.current->index));
             abandon();
         }
-        const auto* p = static_cast<const unsigned char*>(address);
-        Region* region = arena_.find(p);
-        if (active() && (region || !private_memory(p, write, region))) check(p, bytes, write, atomic, pc, region);
+        Seen seen = {static_cast<const unsigned char*>(address), bytes, write, atomic, pc, nullptr};
+        seen.region = arena_.find(seen.p);
+        if (active() && (seen.region || !private_memory(seen))) check(seen);
         machine.in_kernel = 1;
     }
 
 private:
+    struct Seen {  // one access
+        const unsigned char* p;
+        unsigned bytes;
+        bool write, atomic;
+        uintptr_t pc;
+        Region* region;
+    };
+
     // Stack of the fiber, constants of the library: no business of the checker. Static shared memory is.
-    bool private_memory(const unsigned char* p, bool write, Region*& region) {
+    bool private_memory(Seen& seen) {
         const Fiber& fiber = *machine.current;
-        if (size_t(p - fiber.stack) < kStackStride) return true;
-        if (statics_.start && size_t(p - statics_.start) < statics_.bytes) {
-            region = &statics_;
+        if (size_t(seen.p - fiber.stack) < kStackStride) return true;
+        if (statics_.start && size_t(seen.p - statics_.start) < statics_.bytes) {
+            seen.region = &statics_;
             return false;
         }
-        return !write && p >= library_first_ && p < library_last_;
+        return !seen.write && seen.p >= library_first_ && seen.p < library_last_;
     }
 
-    void check(const unsigned char* p, unsigned bytes, bool write, bool atomic, uintptr_t pc, Region* region) {
-        const size_t offset = region ? size_t(p - region->start) : 0;
-        if (!region || !region->start || offset + bytes > region->bytes)
-            report(kOutOfBounds, "out of bounds", region, p, bytes, write, atomic);
-        if (offset % (bytes & -bytes)) report(kMisaligned, "misaligned", region, p, bytes, write, atomic);
+    void check(const Seen& seen) {
+        Region* region = seen.region;
+        const unsigned bytes = seen.bytes;
+        const size_t offset = region ? size_t(seen.p - region->start) : 0;
+        if (!region || !region->start || offset + bytes > region->bytes) report(kOutOfBounds, "out of bounds", seen);
+        if (offset % (bytes & -bytes)) report(kMisaligned, "misaligned", seen);
         const unsigned thread = machine.current->index;
-        traffic_.add(thread, {offset, uint32_t(pc - reinterpret_cast<uintptr_t>(library_first_)), int16_t(region->number), uint8_t(bytes), write});
+        const auto pc = uint32_t(seen.pc - reinterpret_cast<uintptr_t>(library_first_));
+        traffic_.add(thread, {offset, pc, int16_t(region->number), uint8_t(bytes), seen.write});
         const unsigned width = unsigned(__builtin_ctz(bytes));
         if (__builtin_expect(width < region->granule, 0)) region->refine(width);
-        if (atomic) order_.atomic(thread, reinterpret_cast<uintptr_t>(p));
-        const Access access = {thread, order_.stamp(thread), write, atomic};
+        if (seen.atomic) order_.atomic(thread, reinterpret_cast<uintptr_t>(seen.p));
+        const Access access = {thread, order_.stamp(thread), seen.write, seen.atomic};
         const size_t first = offset >> region->granule, last = (offset + bytes - 1) >> region->granule;
         for (size_t i = first; i <= last; ++i) {
             Stamp other;
             const Conflict conflict = touch(region->cells[i], order_, *region, access, other);
-            if (__builtin_expect(conflict != Conflict::none, 0)) {
-                const unsigned char* cell = region->start + (i << region->granule);
-                conflicting(conflict, other, region, cell < p ? p : cell, bytes, write, atomic);
-            }
+            if (__builtin_expect(conflict == Conflict::none, 1)) continue;
+            Seen part = seen;  // of a vector the element that is wrong
+            part.p = std::max(seen.p, static_cast<const unsigned char*>(region->start + (i << region->granule)));
+            if (conflict == Conflict::uninitialised) suspect(part);
+            else report_race(part, other, conflict == Conflict::write);
         }
     }
 
-    void conflicting(Conflict conflict, Stamp other, Region* region, const unsigned char* p, unsigned bytes, bool write,
-                     bool atomic) {
-        if (conflict == Conflict::uninitialised) {
-            // Perhaps the other half of a race: then the write is still to come, and says more.
-            if (suspicion_.kind) return;
-            const Fault before = machine.fault;
-            describe(kUninitialised, "of memory that nobody wrote", region, p, bytes, write, atomic);
-            suspicion_ = machine.fault;
-            machine.fault = before;
-            return;
-        }
-        const bool after_write = conflict == Conflict::write;
+    // A read of what nobody wrote is perhaps half of a race: then the write is still to come, and says more.
+    void suspect(const Seen& seen) {
+        if (suspicion_.kind) return;
+        const Fault before = machine.fault;
+        describe(kUninitialised, "of memory that nobody wrote", seen);
+        suspicion_ = machine.fault;
+        machine.fault = before;
+    }
+
+    [[noreturn]] void report_race(const Seen& seen, Stamp other, bool after_write) {
         const Stamp::Kind kind = after_write ? Stamp::kOne : other.kind();
+        const unsigned thread = other.thread();
         char who[96], block[32] = "this block";
         if (other.block() != order_.block_number()) snprintf(block, sizeof block, "block %u", other.block() - 1);
         if (kind == Stamp::kSeveral) snprintf(who, sizeof who, "reads by several blocks");
         else if (kind == Stamp::kBlock) snprintf(who, sizeof who, "reads by several threads of %s", block);
-        else snprintf(who, sizeof who, "%s by thread %u of %s", after_write ? "a write" : "a read", other.thread(), block);
+        else snprintf(who, sizeof who, "a %s by thread %u of %s", after_write ? "write" : "read", thread, block);
         char what[128];
         snprintf(what, sizeof what, "races with %s", who);
-        Fault& fault = describe(kRace, what, region, p, bytes, write, atomic);
-        fault.other_thread = kind <= Stamp::kWarp ? int32_t(other.thread()) : -1;
+        Fault& fault = describe(kRace, what, seen);
+        fault.other_thread = kind <= Stamp::kWarp ? int32_t(thread) : -1;
         fault.other_block = kind < Stamp::kSeveral ? int64_t(other.block()) - 1 : -1;
         abandon();
     }
 
-    Fault& describe(FaultKind kind, const char* what, Region* region, const unsigned char* p, unsigned bytes, bool write,
-                    bool atomic) {
-        Region* named = region && region->start && size_t(p - region->start) < region->bytes ? region : arena_.nearest(p);
-        Fault& fault = fail(kind, "%s of %u bytes %s", atomic ? "an atomic" : write ? "a write" : "a read", bytes, what);
-        fault.bytes = bytes;
+    [[noreturn]] void report(FaultKind kind, const char* what, const Seen& seen) {
+        describe(kind, what, seen);
+        abandon();
+    }
+
+    Fault& describe(FaultKind kind, const char* what, const Seen& seen) {
+        const Region* region = seen.region;
+        const bool inside = region && region->start && size_t(seen.p - region->start) < region->bytes;
+        const Region* named = inside ? region : arena_.nearest(seen.p);
+        const char* access = seen.atomic ? "an atomic" : seen.write ? "a write" : "a read";
+        Fault& fault = fail(kind, "%s of %u bytes %s", access, seen.bytes, what);
+        fault.bytes = seen.bytes;
         if (named) {
             fault.buffer = named->number;
-            fault.offset = int64_t(p - named->start);
+            fault.offset = int64_t(seen.p - named->start);
         }
         capture_frames(fault);
         return fault;
-    }
-
-    [[noreturn]] void report(FaultKind kind, const char* what, Region* region, const unsigned char* p, unsigned bytes, bool write,
-                             bool atomic) {
-        describe(kind, what, region, p, bytes, write, atomic);
-        abandon();
     }
 
     void settle_all() {
@@ -190,8 +201,8 @@ private:
                 if (base != checker->library_first_) return 0;
                 for (int i = 0; i < object->dlpi_phnum; ++i) {
                     const ElfW(Phdr)& header = object->dlpi_phdr[i];
-                    if (header.p_type == PT_LOAD)
-                        checker->library_last_ = std::max(checker->library_last_, base + header.p_vaddr + header.p_memsz);
+                    unsigned char* last = base + header.p_vaddr + header.p_memsz;
+                    if (header.p_type == PT_LOAD) checker->library_last_ = std::max(checker->library_last_, last);
                 }
                 return 1;
             },

@@ -44,7 +44,8 @@ struct Release {
         if (s.saturated() || s.epoch() < epoch) return true;
         if (s.thread() == thread && s.fences() < fences) return true;
         if (all && s.fences() < (*all)[s.thread()]) return true;
-        return s.thread() / kWarp == thread / kWarp && s.epoch() == thread_epoch && s.clock() < lanes[s.thread() % kWarp];
+        if (s.thread() / kWarp != thread / kWarp || s.epoch() != thread_epoch) return false;
+        return s.clock() < lanes[s.thread() % kWarp];
     }
 };
 
@@ -91,7 +92,7 @@ public:
         if (fenced_now_) {
             fence_epoch_ = int(epoch_);
             auto counts = std::make_shared<std::vector<uint8_t>>(threads_.size());
-            for (size_t i = 0; i < threads_.size(); ++i) (*counts)[i] = uint8_t(threads_[i].fences < 255 ? threads_[i].fences : 255);
+            for (size_t i = 0; i < threads_.size(); ++i) (*counts)[i] = uint8_t(threads_[i].fences);
             counts_ = counts;
             fenced_now_ = false;
         }
@@ -123,7 +124,8 @@ public:
             if (clock < Stamp::kMaxClock) ++clock;
             joined[lane] = uint16_t(clock);
         }
-        for (unsigned rest = lanes; rest; rest &= rest - 1) threads_[first + unsigned(__builtin_ctz(rest))].known = joined;
+        for (unsigned rest = lanes; rest; rest &= rest - 1)
+            threads_[first + unsigned(__builtin_ctz(rest))].known = joined;
         if (learned_) share_knowledge(first, lanes);
     }
 

@@ -29,7 +29,8 @@ public:
         if (data_) munmap(data_, size_ * sizeof(T));
     }
     explicit LazyArray(size_t size) : size_(size ? size : 1) {
-        void* p = mmap(nullptr, size_ * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+        void* p = mmap(nullptr, size_ * sizeof(T), PROT_READ | PROT_WRITE, flags, -1, 0);
         data_ = p == MAP_FAILED ? nullptr : static_cast<T*>(p);
     }
     bool ok() const { return data_ != nullptr; }
@@ -126,7 +127,8 @@ public:
         size_t best_distance = 0;
         for (Region& region : regions_) {
             if (!region.start) continue;
-            const size_t distance = p < region.start ? size_t(region.start - p) : size_t(p - region.start) - region.bytes;
+            const unsigned char* end = region.start + region.bytes;
+            const size_t distance = p < region.start ? size_t(region.start - p) : size_t(p - end);
             if (!best || distance < best_distance) best = &region, best_distance = distance;
         }
         return best;

@@ -14,8 +14,8 @@ struct Stamp {
     uint64_t bits = 0;
 
     static constexpr unsigned kClockBits = 10, kFenceBits = 6, kEpochBits = 14, kThreadBits = 10, kBlockBits = 22;
-    static constexpr unsigned kFenceAt = kClockBits, kEpochAt = kFenceAt + kFenceBits, kThreadAt = kEpochAt + kEpochBits,
-                              kBlockAt = kThreadAt + kThreadBits, kKindAt = kBlockAt + kBlockBits;
+    static constexpr unsigned kFenceAt = kClockBits, kEpochAt = kFenceAt + kFenceBits,
+                              kThreadAt = kEpochAt + kEpochBits, kBlockAt = kThreadAt + kThreadBits, kKindAt = kBlockAt + kBlockBits;
     static constexpr unsigned kMaxClock = (1u << kClockBits) - 1, kMaxFence = (1u << kFenceBits) - 1,
                               kMaxEpoch = (1u << kEpochBits) - 1, kMaxBlock = (1u << kBlockBits) - 1;
 
@@ -24,9 +24,11 @@ struct Stamp {
 
     static unsigned block_number(unsigned block) { return block % kMaxBlock + 1; }
     static Stamp make(unsigned block, unsigned thread, unsigned epoch, unsigned fences, unsigned clock) {
-        return {uint64_t(block_number(block)) << kBlockAt | uint64_t(thread) << kThreadAt |
-                uint64_t(epoch < kMaxEpoch ? epoch : kMaxEpoch) << kEpochAt |
-                uint64_t(fences < kMaxFence ? fences : kMaxFence) << kFenceAt | (clock < kMaxClock ? clock : kMaxClock)};
+        const uint64_t e = epoch < kMaxEpoch ? epoch : kMaxEpoch;
+        const uint64_t f = fences < kMaxFence ? fences : kMaxFence;
+        const uint64_t c = clock < kMaxClock ? clock : kMaxClock;
+        return {uint64_t(block_number(block)) << kBlockAt | uint64_t(thread) << kThreadAt | e << kEpochAt |
+                f << kFenceAt | c};
     }
 
     explicit operator bool() const { return bits != 0; }

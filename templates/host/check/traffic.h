@@ -60,8 +60,8 @@ public:
         const Logged* request[kWarp];
         while (const Logged* chosen = choose(cursors, lanes)) {
             unsigned size = 0;
-            for (unsigned lane = 0; lane < lanes; ++lane)
-                if (cursors[lane].left() && cursors[lane].next->together(*chosen)) request[size++] = cursors[lane].next++;
+            for (Cursor* c = cursors; c != cursors + lanes; ++c)
+                if (c->left() && c->next->together(*chosen)) request[size++] = c->next++;
             account(request, size, arena);
         }
         for (unsigned lane = 0; lane < lanes; ++lane) logs_[first + lane].clear();
@@ -165,7 +165,8 @@ private:
                 const uint64_t to = (request[i]->offset + bytes - 1) / kBankBytes;
                 for (uint64_t word = from; word <= to; ++word) {
                     const unsigned bank = unsigned(word % kBanks);
-                    if (std::find(words[bank], words[bank] + degree[bank], word) != words[bank] + degree[bank]) continue;
+                    const uint64_t* known = words[bank] + degree[bank];
+                    if (std::find(static_cast<const uint64_t*>(words[bank]), known, word) != known) continue;
                     words[bank][degree[bank]++] = word;
                     most = std::max(most, degree[bank]);
                 }

@@ -18,7 +18,8 @@ TICKET = "last = atomicAdd(&p[0], 1) == 2"
 FINE = {
     "own_word_again": "s[t] = 1; s[t] += s[t]; p[64 + b * 64 + t] = s[t];",
     "all_read_then_one_writes": "__syncthreads(); p[64 + b * 64 + t] = s[5]; __syncthreads(); if (t == 9) s[5] = 1;",
-    "warp_reads_then_a_lane_writes": "__syncwarp(); p[64 + b * 64 + t] = s[w * 32]; __syncwarp(); if (l == 7) s[w * 32] = 1;",
+    "warp_reads_then_a_lane_writes": """
+        __syncwarp(); p[64 + b * 64 + t] = s[w * 32]; __syncwarp(); if (l == 7) s[w * 32] = 1;""",
     "half_a_warp_meets": "if (l < 16) { s[t] = 1; __syncwarp(0xffff); s[w * 32 + 15 - l] = 2; }",
     "many_epochs": "for (int i = 0; i < 300; ++i) { s[(t + i) % 64] = i; __syncthreads(); }",
     "many_warp_epochs": "for (int i = 0; i < 300; ++i) { s[w * 32 + (l + i) % 32] = i; __syncwarp(); }",
