@@ -44,7 +44,7 @@ class Context:
 
     @property
     def index_type(self) -> str:
-        return "long long" if self.wide else "int"
+        return "fst::i64" if self.wide else "int"
 
     @property
     def tops(self) -> dict[str, int]:

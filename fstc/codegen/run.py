@@ -120,7 +120,7 @@ def lower_kernel(region: Graph, kernel: Kernel, wide: bool) -> Lowered:
     items: list[Line | Block] = []
     start = 0
     packed = len(kernel.parts) > 1
-    index_type = "long long" if wide else "int"
+    index_type = "fst::i64" if wide else "int"
     for number, part in enumerate(kernel.parts):
         body = _part(region, part, pointer, kernel.threads // 32, f"_{number}" if packed else "", wide)
         at = f"blockIdx.x - {start}" if start else "blockIdx.x"
