@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lark import Token
 
-from fstc.ir.attributes import INPUT_ATTRS, Attrs, attribute_span, checked, unquoted
+from fstc.ir.attributes import INPUT_ATTRS, Attrs, as_floats, attribute_span, checked, unquoted
 from fstc.ir.constants import ConstantStore
 from fstc.ir.extents import Extents, Lost
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
@@ -142,6 +142,8 @@ class BodyBuilder:
         )
         if unknown or not complete or len(self.errors) > before:
             return None
+        if declared[0].dtype.is_float:
+            attrs |= {a.name: as_floats(attrs[a.name]) for a in op.attrs if a.type == "value" and a.name in attrs}
         infer = Infer(tuple(body.values[i].type for i in sound_inputs), attrs, sound_regions, tuple(declared))
         self._check_types(body, op, s, infer, declared, place)
         if op.form is Form.CONSTANT and attrs.get("data") and self.files and len(self.errors) == before:

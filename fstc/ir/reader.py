@@ -20,13 +20,15 @@ from fstc.support.diagnostics import Diagnostic, FstcError, Label
 from fstc.support.source import Source, Span
 from fstc.support.suggest import alternatives, clipped
 
-MAX_BYTES = 16 << 20
+MAX_BYTES = 8 << 20
 MAX_DEPTH = 64
 MAX_TOKEN, MAX_STRING = 4096, 65536
-MAX_SYNTAX_ERRORS = 20  # each costs another reading of the text
-RECOVER_BELOW = 4 << 20  # characters; in larger texts the first syntax error ends the reading
+MAX_SYNTAX_ERRORS = 20
+LOOK_BACK = 1000  # lines
+READ_AGAIN = 8 << 20  # characters that may be read again in all, so that a large file with errors ends soon
 
 STRING = r'"(?:[^"\\\n]|\\.)*"'
+_CODE = re.compile(rf'(?:[^"/]+|{STRING}|/(?!/))*')  # a line up to its comment
 _STATEMENT = re.compile(r"^[ \t]*(?:%[^=:\n{(]*=|return\b|func\b|dim\b|module\b|\})", re.MULTILINE)
 _DEFINES = re.compile(rf"[ \t]*(?:dim\s+(?P<dim>\w+)|(?P<values>%[^=:\n{{(]*)=|%{STRING})")
 _VALUE = re.compile(rf"%(?:[A-Za-z0-9_.\-]+|{STRING})")
@@ -78,6 +80,7 @@ def read_text(source: Source) -> Reading:
     if refusal:
         return Reading(None, [refusal], frozenset())
     text, errors, lost = source.text, list[Diagnostic](), set[str]()
+    most = min(MAX_SYNTAX_ERRORS, 1 + READ_AGAIN // (len(text) + 1))
     while True:
         try:
             file = cast(File, parser().parse(text, start="start"))
@@ -86,7 +89,7 @@ def read_text(source: Source) -> Reading:
             at = _place(error, text)
             errors.append(_explain(error, source, at))
         chunk = None if errors[-1].code == "FST0102" else _statement_around(text, at)
-        if chunk is None or len(errors) >= MAX_SYNTAX_ERRORS or len(text) > RECOVER_BELOW:
+        if chunk is None or len(errors) >= most:
             return Reading(None, errors, frozenset(lost))
         start, end = chunk
         lost |= _defined(text[start:end])
@@ -105,25 +108,28 @@ def read_type(token: Token, source: Source) -> TypeText:
 
 def _place(error: UnexpectedInput, text: str) -> int:
     """Where to point: the end of the previous token when the culprit begins a later line."""
-    ended = isinstance(error, UnexpectedToken) and error.token.type == "$END"
-    at = len(text) if ended else max(0, error.pos_in_stream or 0)
-    code = _without_comment_tail(text, at)
-    if ended:
-        return max(0, len(code) - 1)
-    missing = code and "\n" in text[len(code) : at] and _wanted(error) != {"$END"}
-    return len(code) if missing else at
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        return max(0, _code_end(text, len(text)) - 1)
+    at = max(0, error.pos_in_stream or 0)
+    end = _code_end(text, at)
+    missing = end and "\n" in text[end:at] and _wanted(error) != {"$END"}
+    return end if missing else at
 
 
-def _without_comment_tail(text: str, at: int) -> str:
-    """The text before ``at`` up to its last token: white space and comments cut off."""
-    head = text[:at].rstrip()
-    while True:
-        line = head[head.rfind("\n") + 1 :]
-        code = re.match(rf'(?:[^"/]|{STRING}|/(?!/))*', line)
-        kept = code.end() if code else len(line)
-        if not line[kept:].startswith("//"):
-            return head
-        head = head[: len(head) - len(line) + kept].rstrip()
+def _code_end(text: str, at: int) -> int:
+    """Where the last token before ``at`` ends: white space and comments are stepped over, line by line."""
+    for _ in range(LOOK_BACK):
+        if at <= 0:
+            return 0
+        start = text.rfind("\n", 0, at) + 1
+        line = text[start:at]
+        code = _CODE.match(line)
+        if code and line.startswith("//", code.end()):
+            line = code[0]
+        if line.strip():
+            return start + len(line.rstrip())
+        at = start - 1
+    return at
 
 
 def _explain(error: UnexpectedInput, source: Source, at: int) -> Diagnostic:

@@ -104,6 +104,8 @@ def _a_cycle(after: list[list[int]], left: set[int]) -> list[int]:
     while True:
         v = before[path[-1]]
         if v in seen:
-            return path[seen[v] :][::-1]
+            cycle = path[seen[v] :][::-1]
+            first = cycle.index(min(cycle))
+            return cycle[first:] + cycle[:first]
         seen[v] = len(path)
         path.append(v)
