@@ -62,7 +62,8 @@ class ConstantStore:
         if parts.is_absolute() or ".." in parts.parts or "\0" in name or os.path.splitdrive(name)[0]:
             _refuse("FST0320", f"{name!r} leads out of the folder of the .fir", name, span)
         path = self.base / parts
-        if not path.resolve().is_relative_to(self.base.resolve()):
+        # realpath, because Path.resolve raises on a link that leads to itself
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.base)):
             _refuse("FST0320", f"{name!r} is a link that leads out of the folder of the .fir", name, span)
         return path
 

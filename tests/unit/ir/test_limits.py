@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fstc.ir.parser import MAX_ERRORS, parse_bytes, parse_text
@@ -63,3 +65,16 @@ def test_not_more_errors_than_anyone_reads() -> None:
 def test_names_of_the_file_stay_text() -> None:
     graph = parse_text('func @"f\\"; rm"(%"x */ y": f32[4]) -> (f32[4]) { return %"x */ y" }')
     assert (graph.name, graph.values[0].name) == ('f"; rm', "x */ y")
+
+
+@pytest.mark.parametrize("name", ["loop", "out", "a" * 3000, "x\\u0000y", "."])
+def test_constants_files_that_lead_nowhere(tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "w.safetensors"
+    outside.write_bytes(b"")
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "loop.safetensors").symlink_to("loop.safetensors")
+    (folder / "out.safetensors").symlink_to(outside)
+    text = f'func @f() -> (f32[4]) {{ %a = constant {{data = "{name}.safetensors:w"}} : f32[4] return %a }}'
+    with pytest.raises(FstcError, match="FST0320"):
+        parse_text(text, folder=folder)
