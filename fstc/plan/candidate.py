@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from fstc.device.device import Device
 from fstc.ir.pattern import Pattern, Refusal
 from fstc.plan.artefact import Access, AxisPlace
-from fstc.plan.holds import choose_holds
+from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, make_schedule
-from fstc.ir.traffic import uses
+from fstc.ir.traffic import Use, uses
 from fstc.plan.traffic import access
 from fstc.plan.work import instructions
 
@@ -51,36 +51,53 @@ def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed
     """The cheapest legal placement; ties go to the first candidate."""
     if pattern.refusal is not None:
         return pattern.refusal
-    held = choose_holds(pattern)
-    found_uses = uses(pattern)
-    work = instructions(pattern)
+    held, found_uses, work = choose_holds(pattern), uses(pattern), instructions(pattern)
     chosen: Placed | None = None
     reason = "no placement"
     for placement in candidates(pattern, threads):
-        blocks = 1
-        for place in placement:
-            blocks *= place.grid
-        size = 32 * max((p.warp_stride * p.warps for p in placement), default=1)
-        if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
-            reason = f"{blocks} blocks of {size} threads do not fit a launch"
-            continue
-        schedule = make_schedule(
-            pattern, held, placement, registers=register_limit(device, size), shared=device.shared_per_block_max
-        )
-        if isinstance(schedule, str):
-            reason = schedule
-            continue
-        if threads and size < threads and schedule.shared:
-            reason = "warps of the launch that this part does not use would share its memory"
-            continue
-        places = schedule.places
-        accesses = tuple(access(pattern, use, places, blocks) for use in found_uses)
-        price = estimate(
-            device, schedule, accesses, work, blocks, _reread(pattern, schedule, accesses, device, blocks), _idle(placement)
-        )
-        if price.blocks_per_sm and (chosen is None or price.time < chosen.estimate.time * 0.999):
-            chosen = Placed(pattern, placement, schedule, accesses, blocks, price, work)
+        placed = _judge(pattern, placement, device, held, found_uses, work, threads)
+        if isinstance(placed, str):
+            reason = placed
+        elif chosen is None or placed.estimate.time < chosen.estimate.time * 0.999:
+            chosen = placed
     return chosen if chosen is not None else Refusal("FSN020", -1, reason)
+
+
+def place_as(
+    pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device, found_uses: tuple[Use, ...]
+) -> Placed | str:
+    """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
+    return _judge(pattern, placement, device, choose_holds(pattern), found_uses, instructions(pattern), None)
+
+
+def _judge(
+    pattern: Pattern,
+    placement: tuple[AxisPlace, ...],
+    device: Device,
+    held: tuple[Held, ...],
+    found_uses: tuple[Use, ...],
+    work: float,
+    threads: int | None,
+) -> Placed | str:
+    blocks = 1
+    for place in placement:
+        blocks *= place.grid
+    size = 32 * max((p.warp_stride * p.warps for p in placement), default=1)
+    if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
+        return f"{blocks} blocks of {size} threads do not fit a launch"
+    schedule = make_schedule(
+        pattern, held, placement, registers=register_limit(device, size), shared=device.shared_per_block_max
+    )
+    if isinstance(schedule, str):
+        return schedule
+    if threads and size < threads and schedule.shared:
+        return "warps of the launch that this part does not use would share its memory"
+    accesses = tuple(access(pattern, use, schedule.places, blocks) for use in found_uses)
+    reread = _reread(pattern, schedule, accesses, device, blocks)
+    price = estimate(device, schedule, accesses, work, blocks, reread, _idle(placement))
+    if not price.blocks_per_sm:
+        return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
+    return Placed(pattern, placement, schedule, accesses, blocks, price, work)
 
 
 def _idle(placement: tuple[AxisPlace, ...]) -> float:

@@ -6,6 +6,7 @@ greedy: clusters merge along edges while the latency-evaluator says that one lau
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from fstc.analysis.artefact import Analysis
@@ -17,6 +18,7 @@ from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
+from fstc.plan.candidate import Placed
 from fstc.plan.cluster import Grower
 from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.pack import pack
@@ -34,7 +36,9 @@ class PlanOptions:
 
 
 @dataclass(frozen=True)
-class _Planned:
+class PlannedRegion:
+    """A region's plan, and the graph that its kernels speak of."""
+
     plan: RegionPlan
     back: tuple[int, ...]  # value of the rewritten region -> value of the region, or -1
     graph: Graph
@@ -42,40 +46,50 @@ class _Planned:
 
 def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOptions | None = None) -> Plan:
     """A plan for one device. Pure and deterministic."""
-    options = options or PlanOptions()
     regions = find_regions(graph)
-    planned: dict[str, _Planned] = {}
+    planned: dict[str, PlannedRegion] = {}
     for region in regions:
         if region.hash not in planned:
             planned[region.hash] = _plan_region(region, device)
+    return assemble(graph, analysis, device, regions, planned, options or PlanOptions())
+
+
+def assemble(
+    graph: Graph,
+    analysis: Analysis,
+    device: Device,
+    regions: tuple[Region, ...],
+    planned: dict[str, PlannedRegion],
+    options: PlanOptions,
+) -> Plan:
+    """The plan of a graph whose distinct regions are planned: steps, scratch values and sums."""
     order = {key: n for n, key in enumerate(planned)}
     steps, scratch = _steps(graph, regions, planned, order)
     plans = [p.plan for p in planned.values()]
     kernels = [plans[s.region].kernels[s.kernel] for s in steps if s.kind == "kernel"]
     wide = options.index_bits == 64 or any(v.type.elements > INDEX_LIMIT for v in graph.values)
-    summary = Summary(
-        ops=sum(1 for n in graph.nodes if n.op.form is not Form.CONSTANT),
-        kernels=len(kernels),
-        library_calls=sum(1 for s in steps if s.kind == "library"),
-        bytes=sum(k.bytes for k in kernels),
-        bytes_min=sum(r.floor for r in analysis.regions),
-        bytes_unfused=sum(r.unfused for r in analysis.regions),
-        l2_bytes=sum(k.l2_bytes for k in kernels),
-        predicted_us=sum(k.predicted_us for k in kernels),
-    )
     return Plan(
         device=device.name,
         strategy="stitch",
         policy="strict",
         index_bits=64 if wide else 32,
-        summary=summary,
-        regions=tuple(p.plan for p in planned.values()),
+        summary=Summary(
+            ops=sum(1 for n in graph.nodes if n.op.form is not Form.CONSTANT),
+            kernels=len(kernels),
+            library_calls=sum(1 for s in steps if s.kind == "library"),
+            bytes=sum(k.bytes for k in kernels),
+            bytes_min=sum(r.floor for r in analysis.regions),
+            bytes_unfused=sum(r.unfused for r in analysis.regions),
+            l2_bytes=sum(k.l2_bytes for k in kernels),
+            predicted_us=sum(k.predicted_us for k in kernels),
+        ),
+        regions=tuple(plans),
         steps=steps,
         scratch=scratch,
     )
 
 
-def _plan_region(region: Region, device: Device) -> _Planned:
+def _plan_region(region: Region, device: Device) -> PlannedRegion:
     splits = choose_splits(region.graph, device)
     decisions = [
         Decision(
@@ -87,25 +101,36 @@ def _plan_region(region: Region, device: Device) -> _Planned:
     grower = Grower(graph, device)
     clusters = grower.run()
     launches = pack(grower, clusters, device)
-    kernels: list[Kernel] = []
-    for number, launch in enumerate(launches):
-        parts = []
-        minimum = 0
-        for cluster, placed in launch:
-            nodes = sorted(grower.nodes_of(cluster.nodes))
-            _, origin = extract(graph, nodes, keep=grower.outputs_of(cluster.nodes))
-            parts.append((placed, make_part(placed, origin, nodes)))
-            minimum += sum(distinct_bytes(placed.pattern, use) for use in uses(placed.pattern))
-        name = f"k{number}_{_readable(graph, parts[-1][1].outputs)}"
-        kernels.append(make_kernel(name, parts, device, minimum))
+    kernels = tuple(
+        describe_launch(
+            graph,
+            number,
+            [(sorted(grower.nodes_of(c.nodes)), grower.outputs_of(c.nodes), placed) for c, placed in launch],
+            device,
+        )
+        for number, launch in enumerate(launches)
+    )
     plan = RegionPlan(
         hash=region.hash,
         text=tuple(line.strip() for line in print_graph(graph).splitlines() if line.strip()),
         rewrites=tuple(Rewrite(value=s.value, dim=s.dim, parts=s.parts) for s in splits),
-        kernels=tuple(kernels),
+        kernels=kernels,
         decisions=tuple(decisions + grower.decisions),
     )
-    return _Planned(plan, back, graph)
+    return PlannedRegion(plan, back, graph)
+
+
+def describe_launch(
+    graph: Graph, number: int, members: Sequence[tuple[Sequence[int], Container[int], Placed]], device: Device
+) -> Kernel:
+    """The record of one launch; ``members`` are (nodes, outputs, placement) of its parts."""
+    parts = []
+    minimum = 0
+    for nodes, outputs, placed in members:
+        _, origin = extract(graph, nodes, keep=outputs)
+        parts.append((placed, make_part(placed, origin, nodes)))
+        minimum += sum(distinct_bytes(placed.pattern, use) for use in uses(placed.pattern))
+    return make_kernel(f"k{number}_{_readable(graph, parts[-1][1].outputs)}", parts, device, minimum)
 
 
 def _readable(graph: Graph, outputs: tuple[int, ...]) -> str:
@@ -114,7 +139,7 @@ def _readable(graph: Graph, outputs: tuple[int, ...]) -> str:
 
 
 def _steps(
-    graph: Graph, regions: tuple[Region, ...], planned: dict[str, _Planned], order: dict[str, int]
+    graph: Graph, regions: tuple[Region, ...], planned: dict[str, PlannedRegion], order: dict[str, int]
 ) -> tuple[tuple[Step, ...], tuple[Scratch, ...]]:
     """Library calls and launches by library depth; values that only a rewrite knows become scratch."""
     depth = depths(graph)
@@ -135,7 +160,7 @@ def _steps(
         found = planned[region.hash]
         names: dict[int, int] = {}
 
-        def outer(v: int, found: _Planned = found, region: Region = region, names: dict[int, int] = names) -> int:
+        def outer(v: int, found: PlannedRegion = found, region: Region = region, names: dict[int, int] = names) -> int:
             if found.back[v] >= 0:
                 return region.origin[found.back[v]]
             if v not in names:

@@ -16,6 +16,7 @@ from fstc.ir.ops.opdef import Form
 SMALL = 1 << 18  # bytes below which one launch is cheaper than two
 TILE = 128  # results of a column reduction that one block makes
 LEAST = 1024  # elements a part should have
+WAVES = 8  # blocks an SM that the parts should make: several are resident, and the last wave is short
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device:
     if blocks >= device.sms or (stitched and _alone(operand.nbytes, blocks, device)):
         return None
     each = operand.elements // max(result.elements, 1)
-    target = min(2 * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
+    target = min(WAVES * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
     dim = max(axes, key=lambda a: (operand.shape[a], -a))
     parts = _parts(operand.shape[dim], target)
     if parts < 2:

@@ -1,0 +1,101 @@
+"""Plan a model at other extents with the placements of its real ones.
+
+Example: a softmax over ``f32[32,12,128,128]`` is verified at ``B = 2``: the same digits, schemes and carriers, a smaller
+grid. So the kernels that are checked are the kernels that ship. Only axes on the grid may change.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from fstc.analysis.artefact import Analysis
+from fstc.device.device import Device
+from fstc.ir.graph import Graph
+from fstc.ir.pattern import Pattern, make_pattern
+from fstc.ir.regions import Region, find_regions
+from fstc.ir.rewrite import rewrite
+from fstc.ir.subgraph import extract
+from fstc.ir.traffic import uses
+from fstc.plan.artefact import AxisPlace, Kernel, Part, Plan, RegionPlan
+from fstc.plan.candidate import Placed, place_as
+from fstc.plan.run import PlannedRegion, PlanOptions, assemble, describe_launch
+from fstc.support.diagnostics import Diagnostic, FstcError
+
+
+def transfer_plan(graph: Graph, analysis: Analysis, device: Device, real_graph: Graph, real: Plan) -> Plan:
+    """``real``, the plan of ``real_graph``, carried over to ``graph``: the same model at smaller extents.
+
+    Raises FstcError (FST0410) when some placement cannot stay what it is.
+    """
+    theirs = find_regions(real_graph)
+    ours = find_regions(graph)
+    if len(theirs) != len(ours):
+        raise _changed("the regions differ")
+    plans = {r.hash: r for r in real.regions}
+    planned: dict[str, PlannedRegion] = {}
+    for small, large in zip(ours, theirs, strict=True):
+        if small.hash not in planned:
+            planned[small.hash] = _region(small, large, plans[large.hash], device)
+    return assemble(graph, analysis, device, ours, planned, PlanOptions(index_bits=real.index_bits))
+
+
+def _changed(reason: str) -> FstcError:
+    return FstcError(
+        Diagnostic(
+            "FST0410",
+            f"the placements of the real extents cannot be kept: {reason}",
+            help="bind smaller values only to extents that lie on the grid",
+        )
+    )
+
+
+def _region(small: Region, large: Region, plan: RegionPlan, device: Device) -> PlannedRegion:
+    splits = []
+    for split in plan.rewrites:
+        producer = large.graph.nodes[large.graph.values[split.value].node]
+        chunk = -(-large.graph.type(producer.inputs[0]).shape[split.dim] // split.parts)
+        extent = small.graph.type(producer.inputs[0]).shape[split.dim]
+        if extent % chunk:
+            raise _changed(f"%{large.graph.values[split.value].name} is reduced in chunks of {chunk}, {extent} is no multiple")
+        splits.append((split.value, split.dim, extent // chunk))
+    graph, back = rewrite(small.graph, splits)
+    if len(graph.nodes) != len(rewrite(large.graph, [(w.value, w.dim, w.parts) for w in plan.rewrites])[0].nodes):
+        raise _changed("a split needs padding at one of them only")
+    kernels = tuple(_kernel(graph, n, kernel, device) for n, kernel in enumerate(plan.kernels))
+    moved = tuple(
+        msgspec.structs.replace(w, parts=parts) for w, (_, _, parts) in zip(plan.rewrites, splits, strict=True)
+    )
+    made = msgspec.structs.replace(plan, hash=small.hash, rewrites=moved, kernels=kernels)
+    return PlannedRegion(made, back, graph)
+
+
+def _kernel(graph: Graph, number: int, kernel: Kernel, device: Device) -> Kernel:
+    members = []
+    for part in kernel.parts:
+        cut, _ = extract(graph, part.nodes, keep=frozenset(part.outputs))
+        members.append((part.nodes, frozenset(part.outputs), _placed(make_pattern(cut), part, kernel, device)))
+    made = describe_launch(graph, number, members, device)
+    if made.scheme != kernel.scheme or made.threads != kernel.threads:
+        raise _changed(f"{kernel.name} would use another scheme")
+    return made
+
+
+def _placed(pattern: Pattern, part: Part, kernel: Kernel, device: Device) -> Placed:
+    places: list[AxisPlace] = []
+    stride = 1
+    if [p.axis for p in part.placement] != list(pattern.used):
+        raise _changed(f"{kernel.name} has other axes")
+    for place in part.placement:
+        extent = pattern.extent(place.axis)
+        grid = -(-extent // place.per_block)
+        if place.axis in pattern.columns and extent != place.extent:
+            raise _changed(f"{place.axis} of {kernel.name} is reduced, {place.extent} elements at the real extents, here {extent}")
+        places.append(msgspec.structs.replace(place, extent=extent, grid=grid, grid_stride=stride))
+        stride *= grid
+    placed = place_as(pattern, tuple(places), device, uses(pattern))
+    if isinstance(placed, str):
+        raise _changed(f"{kernel.name}: {placed}")
+    kept = [(h.carrier, h.elements) for h in placed.schedule.holds]
+    if kept != [(h.carrier, h.elements) for h in part.holds]:
+        raise _changed(f"{kernel.name} would keep its values elsewhere")
+    return placed
