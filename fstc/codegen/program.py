@@ -34,7 +34,7 @@ class Scope:
     inner: Block | None = None
     after: list[Line | Block] = field(default_factory=list)
     memo: dict[tuple[int, str], str] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)  # axis -> C variable, as known here
+    names: dict[str, str] = field(default_factory=dict)  # axis or run-time index -> C variable, as known here
 
     @property
     def items(self) -> list[Line | Block]:

@@ -77,7 +77,7 @@ def generate(graph: Graph, plan: Plan, device: Device) -> tuple[Codegen, dict[st
                 grid=kernel.blocks,
                 block=kernel.threads,
                 shared=kernel.shared,
-                min_blocks=0,
+                min_blocks=kernel.min_blocks,
                 params=params,
                 origins=_origins(text),
             )
@@ -176,7 +176,7 @@ def view_of(kernel: Kernel, lowered: Lowered, region: Graph, name: str) -> Kerne
     return KernelView(
         symbol=SYMBOL,
         banner=comment(f"fstc {fstc.__version__}: {name}, {kernel.blocks} blocks of {kernel.threads} threads"),
-        bounds=str(kernel.threads),
+        bounds=f"{kernel.threads}, {kernel.min_blocks}" if kernel.min_blocks > 1 else str(kernel.threads),
         params=tuple(params),
         arena=kernel.shared > 0,
         lines=lines,

@@ -198,8 +198,9 @@ class Values:
             if self._known(key) is None:
                 kind = self.ctx.index_type
                 here = self.ctx.branches[-1] if self.ctx.branches else self._scope_of(value, where)
+                here.names[name] = self.ctx.fresh("d")
                 here.before.append(
-                    Line(f"const {kind} {name} = {clamped(dtype, text, low, high, kind)};", self.ctx.origin(node))
+                    Line(f"const {kind} {here.names[name]} = {clamped(dtype, text, low, high, kind)};", self.ctx.origin(node))
                 )
                 here.memo[key] = name
             return ranged(name, low, high)

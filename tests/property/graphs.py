@@ -51,13 +51,13 @@ class _Drawing:
         if rows:
             self.extents = [self.r.choice(ROWS), *self.r.sample((1, 2, 3, 4, 8, 16, 33), 2)]
         else:
-            self.extents = self.r.sample(EXTENTS, 4)
+            self.extents = self.r.sample(EXTENTS, self.r.choice((2, 3, 4, 4)))  # few: dimensions often agree
 
     def run(self) -> Graph:
         r = self.r
         for _ in range(r.randint(1, 3)):
             self.pool.append(self.fresh())
-        wanted = r.randint(3, 16) if self.rows else r.randint(3, 40)
+        wanted = r.randint(3, 16) if self.rows else r.randint(3, 44)
         tries = 0
         while len(self.b.nodes) < wanted and tries < 6 * wanted:
             tries += 1
@@ -71,7 +71,7 @@ class _Drawing:
             self.pool += made
         computed = [v for v in self.pool if v in self.b.producer] or [self.b.op("neg", self.b.input(F32, (3,)))]
         unread = set(computed) - {v for n in self.b.nodes for v in n[1]}
-        outputs = r.sample(sorted(unread), min(len(unread), r.randint(1, 9))) or [computed[-1]]
+        outputs = r.sample(sorted(unread), min(len(unread), r.randint(1, 14))) or [computed[-1]]
         if r.random() < 0.3:
             outputs.append(r.choice(computed))  # an output that is also read, or comes twice
         if r.random() < 0.05:
