@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from fstc.ir.axes import reduced_dims
 from fstc.ir.graph import Graph, Node, Value
@@ -23,6 +23,7 @@ class _Builder:
         self.values: list[Value] = []
         self.nodes: list[Node] = []
         self.moved: dict[int, int] = {}  # old value -> new value
+        self.pairs: list[tuple[int, int]] = []  # nodes of a partial and of its final reduction
         for value in graph.inputs:
             self.moved[value] = len(self.values)
             self.values.append(replace(graph.values[value], id=len(self.values)))
@@ -40,7 +41,15 @@ class _Builder:
         filled = {a.name: a.default for a in OPS[op].attrs if not a.required} | attrs
         self.values.append(Value(value, name, ttype, len(self.nodes)))
         self.nodes.append(
-            Node(len(self.nodes), OPS[op], tuple(inputs), (value,), tuple(sorted(filled.items())), loc=like.loc, span=like.span)
+            Node(
+                len(self.nodes),
+                OPS[op],
+                tuple(inputs),
+                (value,),
+                tuple(sorted(filled.items())),
+                loc=like.loc,
+                span=like.span,
+            )
         )
         return value
 
@@ -75,6 +84,7 @@ class _Builder:
         partial = TensorType(ttype.dtype, tuple(e for n, e in enumerate(shape) if n not in inner))
         source = self.add(node.op.name, [source], partial, f"{name}.partial", node, axes=inner)
         position = dim - sum(a < dim for a in axes)
+        self.pairs.append((len(self.nodes) - 1, len(self.nodes)))
         final = TensorType(ttype.dtype, result.shape)
         source = self.add(node.op.name, [source], final, f"{name}.total" if narrow else name, node, axes=(position,))
         if narrow:
@@ -84,13 +94,21 @@ class _Builder:
 
 def apply_rewrites(graph: Graph, rewrites: Sequence[tuple[int, int, int]]) -> Graph:
     """The graph with each (value, dimension, parts) split; the same graph when there is none."""
-    return rewrite(graph, rewrites)[0]
+    return rewrite(graph, rewrites).graph
 
 
-def rewrite(graph: Graph, rewrites: Sequence[tuple[int, int, int]]) -> tuple[Graph, tuple[int, ...]]:
-    """(the new graph, for each of its values the old value or -1)."""
+class Rewritten(NamedTuple):
+    """``back``: for each value of the new graph the old one or -1; ``pairs``: (partial, final) reduction nodes."""
+
+    graph: Graph
+    back: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+
+
+def rewrite(graph: Graph, rewrites: Sequence[tuple[int, int, int]]) -> Rewritten:
+    """Split each (value, dimension, parts); values keep their names."""
     if not rewrites:
-        return graph, tuple(range(len(graph.values)))
+        return Rewritten(graph, tuple(range(len(graph.values))), ())
     wanted = {value: (dim, parts) for value, dim, parts in rewrites}
     builder = _Builder(graph)
     for node in graph.nodes:
@@ -106,4 +124,4 @@ def rewrite(graph: Graph, rewrites: Sequence[tuple[int, int, int]]) -> tuple[Gra
         outputs=tuple(builder.moved[v] for v in graph.outputs),
     )
     back = {new: old for old, new in builder.moved.items()}
-    return made, tuple(back.get(v, -1) for v in range(len(builder.values)))
+    return Rewritten(made, tuple(back.get(v, -1) for v in range(len(builder.values))), tuple(builder.pairs))

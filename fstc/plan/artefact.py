@@ -154,6 +154,7 @@ class Kernel(Struct):
     shared: int  # dynamic, bytes
     registers: int  # estimate, a thread
     blocks_per_sm: int
+    min_blocks: int  # blocks an SM that the compiler is told to make room for
     occupancy: float
     scheme: str  # the highest scheme in use: packing, thread, warp, block
     bytes: int

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from fstc.device.device import Device
 from fstc.ir.pattern import Pattern, Refusal
+from fstc.ir.traffic import Use, uses
 from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, make_schedule
-from fstc.ir.traffic import Use, uses
 from fstc.plan.traffic import access
 from fstc.plan.work import instructions
 
@@ -123,5 +123,3 @@ def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], 
     working = reads / max(blocks, 1) * resident
     again = reads * phases
     return again if working > device.l2_bytes / 2 else again // 4
-
-

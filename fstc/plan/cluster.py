@@ -30,6 +30,7 @@ class Cluster:
 class Grower:
     graph: Graph
     device: Device
+    apart: frozenset[tuple[int, int]] = frozenset()  # (partial, final) reductions that were split on purpose
     clusters: dict[int, Cluster] = field(default_factory=dict)  # by smallest node id when made
     home: dict[int, int] = field(default_factory=dict)  # node -> cluster
     decisions: list[Decision] = field(default_factory=list)
@@ -144,9 +145,7 @@ class Grower:
                 for a, b in pairs():
                     if a in self.clusters and b in self.clusters and a != b and self._try(a, b, refused):
                         again = True
-        self.decisions += [
-            d for (a, b), d in refused.items() if self._still(a) and self._still(b)
-        ]
+        self.decisions += [d for (a, b), d in refused.items() if self._still(a) and self._still(b)]
 
     def _still(self, members: frozenset[int]) -> bool:
         return any(c.nodes == members for c in self.clusters.values())
@@ -162,6 +161,12 @@ class Grower:
             refused[key] = Decision(
                 code="FSN014", accepted=False, left=names[0], right=names[1], gain_us=0.0,
                 reason="another kernel lies between them, and would both wait and be waited for",
+            )  # fmt: skip
+            return False
+        if any((a in left and b in right) or (a in right and b in left) for a, b in self.apart):
+            refused[key] = Decision(
+                code="FSN031", accepted=False, left=names[0], right=names[1], gain_us=0.0,
+                reason="partial results from all blocks must be there before they are added: a second launch",
             )  # fmt: skip
             return False
         apart = [self.place(left), self.place(right)]
@@ -182,8 +187,12 @@ class Grower:
             return False
         self.decisions.append(
             Decision(
-                code="FSN002", accepted=True, left=names[0], right=names[1],
-                gain_us=gain if gain < float("inf") else 0.0, reason="one launch, and what passes between stays on chip",
+                code="FSN002",
+                accepted=True,
+                left=names[0],
+                right=names[1],
+                gain_us=gain if gain < float("inf") else 0.0,
+                reason="one launch, and what passes between stays on chip",
             )  # fmt: skip
         )
         self.clusters[a].nodes = union
@@ -221,7 +230,7 @@ class Grower:
 
     def ordered(self) -> list[Cluster]:
         after = self.successors()
-        before = {k: 0 for k in self.clusters}
+        before = dict.fromkeys(self.clusters, 0)
         for users in after.values():
             for u in users:
                 before[u] += 1

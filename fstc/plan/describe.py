@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fstc.device.device import Device
+from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
 from fstc.plan.schedule import accumulators, component_bytes
@@ -44,7 +45,12 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
         )
         members = sorted({rank[n] for n in inside if n >= 0} | ({rank[root.node]} if root.node >= 0 else set()))
         groups.append(
-            Group(root=value(target), ops=tuple(members), kind="reduction" if root.node >= 0 else "output", phase=root.phase)
+            Group(
+                root=value(target),
+                ops=tuple(members),
+                kind="reduction" if root.node >= 0 else "output",
+                phase=root.phase,
+            )
         )
     for node in pattern.reductions:
         scheme, why = scheme_of(placed, node.id)
@@ -67,14 +73,22 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
         size = pattern.graph.type(hold.value).dtype.size * hold.elements * schedule.threads
         edges.append(
             Edge(
-                value=value(hold.value), user=-1, scheme="thread", carrier=hold.carrier, bytes=size,
+                value=value(hold.value),
+                user=-1,
+                scheme="thread",
+                carrier=hold.carrier,
+                bytes=size,
                 why="each thread keeps its own elements for a later phase",
             )  # fmt: skip
         )
     for lost in schedule.dropped:
         edges.append(
             Edge(
-                value=value(lost.value), user=-1, scheme="thread", carrier="recompute", bytes=0,
+                value=value(lost.value),
+                user=-1,
+                scheme="thread",
+                carrier="recompute",
+                bytes=0,
                 why="no room on chip: loaded and computed again by the later phase",
             )  # fmt: skip
         )
@@ -119,7 +133,9 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     terms: dict[str, float] = {}
     for p in placed:
         for key, amount in p.estimate.terms.items():
-            terms[key] = max(terms.get(key, 0.0), amount) if key in ("launch", "latency") else terms.get(key, 0.0) + amount
+            terms[key] = (
+                max(terms.get(key, 0.0), amount) if key in ("launch", "latency") else terms.get(key, 0.0) + amount
+            )
     time = sum(p.estimate.time - device.launch_us for p in placed) + device.launch_us
     schemes = {e.scheme for _, part in parts for e in part.edges if e.user >= 0 or e.carrier in ("shared", "shuffle")}
     highest = max(schemes, key=SCHEMES.index, default="thread")
@@ -131,6 +147,7 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
         threads=threads,
         shared=shared,
         registers=max(p.schedule.registers for p in placed),
+        min_blocks=_room(threads, shared, max(p.schedule.registers for p in placed), device),
         blocks_per_sm=min(p.estimate.blocks_per_sm for p in placed),
         occupancy=min(p.estimate.occupancy for p in placed),
         scheme="packing" if len(parts) > 1 else highest,
@@ -141,6 +158,18 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
         bound=lead.estimate.bound,
         terms=terms,
     )
+
+
+RELAXED = 1.1  # registers allowed over the estimate before the compiler is held back
+
+
+def _room(threads: int, shared: int, registers: int, device: Device) -> int:
+    """Blocks an SM that stay possible when the compiler exceeds the estimate: it must not unroll beyond that.
+
+    AStitch's assume, relax, apply (ASPLOS '22, section 4.3) with the estimate in the place of the assumption.
+    """
+    allowed = min(int(registers * RELAXED) + 16, device.registers_per_thread_max)
+    return max(1, blocks_per_sm(device, threads, allowed, shared)[0])
 
 
 def _read_again(parts: Sequence[Part]) -> int:

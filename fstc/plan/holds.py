@@ -140,8 +140,10 @@ def _narrower(pattern: Pattern, key: Key, made: dict[Key, int]) -> list[Key]:
     def width(k: Key) -> int:
         return pattern.graph.type(k[0]).dtype.size
 
-    if below and all(pattern.instances[c].depends == instance.depends for c in below) and (
-        sum(width(c) for c in below) <= width(key)
+    if (
+        below
+        and all(pattern.instances[c].depends == instance.depends for c in below)
+        and (sum(width(c) for c in below) <= width(key))
     ):
         return [k for c in below for k in _narrower(pattern, c, made)]
     return [key]

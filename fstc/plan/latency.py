@@ -59,8 +59,10 @@ def estimate(
     tail = blocks / (waves * slots) if blocks > slots and waves < 6 else 1.0
     tail = max(tail, 0.5 + 0.5 * tail)
     loads = [a for a in accesses if a.mode == "read" and a.bytes > 1 << 14]
-    pending = schedule.threads * min(resident, ceil(blocks / device.sms)) * max(
-        16, sum(_outstanding(a, schedule) for a in loads)
+    pending = (
+        schedule.threads
+        * min(resident, ceil(blocks / device.sms))
+        * max(16, sum(_outstanding(a, schedule) for a in loads))
     )
     stream = min(1.0, pending / IN_FLIGHT)
     dram = sum(a.bytes for a in accesses) + reread

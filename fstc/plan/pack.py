@@ -48,9 +48,7 @@ def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list
     return alone + open_groups
 
 
-def _join(
-    grower: Grower, items: list[tuple[Cluster, Placed]], device: Device
-) -> list[tuple[Cluster, Placed]] | None:
+def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -> list[tuple[Cluster, Placed]] | None:
     """The items placed for one block size, when a single launch of them is predicted to be faster."""
     pointers = sum(len(p.pattern.graph.inputs) + len(p.pattern.graph.outputs) for _, p in items)
     if len(items) > MOST_PARTS or pointers > MOST_POINTERS:
@@ -80,7 +78,11 @@ def _join(
     left, right = grower._name(items[0][0].nodes), grower._name(items[-1][0].nodes)
     grower.decisions.append(
         Decision(
-            code="FSN003", accepted=True, left=left, right=right, gain_us=now - best[0],
+            code="FSN003",
+            accepted=True,
+            left=left,
+            right=right,
+            gain_us=now - best[0],
             reason="independent kernels share one launch",
         )  # fmt: skip
     )

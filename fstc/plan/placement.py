@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fstc.plan.artefact import REQUEST, AxisPlace
 from fstc.ir.pattern import Pattern
 from fstc.ir.traffic import Use, distinct_bytes, uses
+from fstc.plan.artefact import REQUEST, AxisPlace
 
 LANES = 32
 ROW_THREADS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from fstc.analysis.artefact import Analysis
 from fstc.device.device import Device
 from fstc.ir.graph import Graph
@@ -17,13 +19,13 @@ from fstc.ir.printer import print_graph
 from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract
+from fstc.ir.traffic import distinct_bytes, uses
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
 from fstc.plan.cluster import Grower
 from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.pack import pack
-from fstc.plan.split import choose_splits
-from fstc.ir.traffic import distinct_bytes, uses
+from fstc.plan.split import Split, split_choices
 
 INDEX_LIMIT = 2**31 - 1
 
@@ -90,17 +92,42 @@ def assemble(
 
 
 def _plan_region(region: Region, device: Device) -> PlannedRegion:
-    splits = choose_splits(region.graph, device)
+    """The fastest of the plans that differ in which reductions are split over the grid."""
+    made = [_plan_split(region, splits, device) for splits in split_choices(region.graph, device)]
+    best = min(made, key=lambda p: sum(k.predicted_us for k in p.plan.kernels))
+    decisions = list(best.plan.decisions)
+    for other in made:
+        if other is not best:
+            gain = sum(k.predicted_us for k in best.plan.kernels) - sum(k.predicted_us for k in other.plan.kernels)
+            parts = ", ".join(f"%{region.graph.values[w.value].name} in {w.parts}" for w in other.plan.rewrites)
+            decisions.append(
+                Decision(
+                    code="FSN032",
+                    accepted=False,
+                    left=parts or "no reduction split",
+                    right="",
+                    gain_us=gain,
+                    reason=f"{len(other.plan.kernels)} launches instead of {len(best.plan.kernels)}",
+                )  # fmt: skip
+            )
+    return PlannedRegion(msgspec.structs.replace(best.plan, decisions=tuple(decisions)), best.back, best.graph)
+
+
+def _plan_split(region: Region, splits: tuple[Split, ...], device: Device) -> PlannedRegion:
     decisions = [
         Decision(
-            code="FSN030", accepted=True, left=f"%{region.graph.values[s.value].name}", right="", gain_us=0.0, reason=s.reason
+            code="FSN030",
+            accepted=True,
+            left=f"%{region.graph.values[s.value].name}",
+            right="",
+            gain_us=0.0,
+            reason=s.reason,
         )
         for s in splits
     ]
-    graph, back = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
-    grower = Grower(graph, device)
-    clusters = grower.run()
-    launches = pack(grower, clusters, device)
+    graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
+    grower = Grower(graph, device, frozenset(pairs))
+    launches = pack(grower, grower.run(), device)
     kernels = tuple(
         describe_launch(
             graph,

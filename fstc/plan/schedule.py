@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fstc.ir.graph import Node
+from fstc.ir.pattern import Pattern, in_order
 from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.plan.holds import Held
 from fstc.plan.work import instructions
-from fstc.ir.pattern import Pattern, in_order
 
 BODY = 640  # thread-instructions of an unrolled loop body: more steps at once cost registers, fewer cost latency
+LARGEST_BODY = 1200  # thread-instructions of what must be unrolled because it indexes register arrays
 REGISTER_ARRAY = 96  # elements of one register array at most
 BASE_REGISTERS = 18  # addresses, indices, temporaries
 
@@ -81,6 +82,9 @@ def make_schedule(
     if isinstance(carriers, str):
         return carriers
     chosen, dropped, used = carriers
+    body = _unrolled(pattern, nests, places, chosen)
+    if body > LARGEST_BODY:
+        return f"{body:.0f} instructions a thread would be unrolled, limit {LARGEST_BODY}"
     for hold in chosen:
         if hold.carrier == "shared":
             source = next(h for h in held if h.value == hold.value)
@@ -101,6 +105,21 @@ def make_schedule(
     if total > shared:
         return f"shared memory: needs {total} bytes, limit {shared}"
     return Schedule(places, nests, holds, dropped, exchanges, total, used, warps * 32, epoch)
+
+
+def _unrolled(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisPlace], holds: list[Hold]) -> float:
+    """Thread-instructions of the largest nest when the loops that index register arrays are unrolled whole."""
+    indexed = {a for h in holds if h.carrier == "register" for a in h.axes}
+    for node in pattern.reductions:
+        indexed |= set(pattern.axes.members[node.inputs[0]]) - set(pattern.reduced(node))
+    each = work_each(pattern) / max(pattern.phases(), 1)
+    largest = 0.0
+    for nest in nests:
+        size = 1
+        for axis in nest.loops:
+            size *= places[axis].per_thread if axis in indexed else places[axis].vector
+        largest = max(largest, size * each)
+    return largest
 
 
 def _crosses_warps(pattern: Pattern, node: Node, places: dict[str, AxisPlace]) -> bool:

@@ -16,7 +16,7 @@ from fstc.ir.ops.opdef import Form
 SMALL = 1 << 18  # bytes below which one launch is cheaper than two
 TILE = 128  # results of a column reduction that one block makes
 LEAST = 1024  # elements a part should have
-WAVES = 8  # blocks an SM that the parts should make: several are resident, and the last wave is short
+WAVES = (0, 2, 8, 32)  # blocks an SM that the parts should make; each is planned, the fastest plan stays
 
 
 @dataclass(frozen=True)
@@ -27,19 +27,33 @@ class Split:
     reason: str
 
 
-def choose_splits(graph: Graph, device: Device) -> tuple[Split, ...]:
-    """Splits of a region's graph, in program order."""
-    found = []
+def split_choices(graph: Graph, device: Device) -> tuple[tuple[Split, ...], ...]:
+    """Distinct sets of splits of a region's graph that are worth planning; the first is to split nothing."""
+    return tuple(dict.fromkeys(_choose(graph, device, waves) for waves in WAVES))
+
+
+def _choose(graph: Graph, device: Device, waves: int) -> tuple[Split, ...]:
+    """Splits in program order. A reduction over the rows of one that stays whole stays whole with it."""
     users = graph.users()
+    found: list[Split] = []
+    whole: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     for node in graph.nodes:
-        if node.op.form is Form.REDUCE and node.op.monoid and len(node.outputs) == 1 and not node.regions:
-            split = _split(graph, node, users, device)
+        if waves and node.op.form is Form.REDUCE and len(node.outputs) == 1:
+            key = graph.type(node.inputs[0]).shape, reduced_dims(node)
+            split = _split(graph, node, users, device, waves) if node.op.monoid and not node.regions else None
             if split:
                 found.append(split)
-    return tuple(found)
+            elif _meets_operand(graph, node, users):
+                whole.add(key)
+    return tuple(s for s in found if _space(graph, s) not in whole)
 
 
-def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device: Device) -> Split | None:
+def _space(graph: Graph, split: Split) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    node = graph.nodes[graph.values[split.value].node]
+    return graph.type(node.inputs[0]).shape, reduced_dims(node)
+
+
+def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device: Device, waves: int) -> Split | None:
     operand, result = graph.type(node.inputs[0]), graph.type(node.outputs[0])
     if not operand.elements or operand.nbytes < SMALL:
         return None
@@ -52,7 +66,7 @@ def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device:
     if blocks >= device.sms or (stitched and _alone(operand.nbytes, blocks, device)):
         return None
     each = operand.elements // max(result.elements, 1)
-    target = min(WAVES * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
+    target = min(waves * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
     dim = max(axes, key=lambda a: (operand.shape[a], -a))
     parts = _parts(operand.shape[dim], target)
     if parts < 2:

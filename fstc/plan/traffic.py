@@ -39,9 +39,7 @@ def width(pattern: Pattern, use: Use, places: Mapping[str, AxisPlace]) -> tuple[
             count *= 1 if term.key in pattern.dynamic else term.high - term.low + 1
         vector = vector_width(offset, size, places)[1]
         run = vector
-        directions = [
-            (abs(c) * places[t.key].vector, places[t.key].lanes) for t, c in offset.terms if t.key in places
-        ]
+        directions = [(abs(c) * places[t.key].vector, places[t.key].lanes) for t, c in offset.terms if t.key in places]
         for stride, lanes in sorted(directions):
             if lanes > 1 and stride <= run:
                 run = stride * (lanes - 1) + run

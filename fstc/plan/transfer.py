@@ -56,12 +56,15 @@ def _region(small: Region, large: Region, plan: RegionPlan, device: Device) -> P
         chunk = -(-large.graph.type(producer.inputs[0]).shape[split.dim] // split.parts)
         extent = small.graph.type(producer.inputs[0]).shape[split.dim]
         if extent % chunk:
-            raise _changed(f"%{large.graph.values[split.value].name} is reduced in chunks of {chunk}, {extent} is no multiple")
+            raise _changed(
+                f"%{large.graph.values[split.value].name} is reduced in chunks of {chunk}, {extent} is no multiple"
+            )
         splits.append((split.value, split.dim, extent // chunk))
-    graph, back = rewrite(small.graph, splits)
-    if len(graph.nodes) != len(rewrite(large.graph, [(w.value, w.dim, w.parts) for w in plan.rewrites])[0].nodes):
+    graph, back, _ = rewrite(small.graph, splits)
+    if len(graph.nodes) != len(rewrite(large.graph, [(w.value, w.dim, w.parts) for w in plan.rewrites]).graph.nodes):
         raise _changed("a split needs padding at one of them only")
-    kernels = tuple(_kernel(graph, n, kernel, device) for n, kernel in enumerate(plan.kernels))
+    partials = frozenset((w.parts, parts) for w, (_, _, parts) in zip(plan.rewrites, splits, strict=True))
+    kernels = tuple(_kernel(graph, n, kernel, device, partials) for n, kernel in enumerate(plan.kernels))
     moved = tuple(
         msgspec.structs.replace(w, parts=parts) for w, (_, _, parts) in zip(plan.rewrites, splits, strict=True)
     )
@@ -69,18 +72,23 @@ def _region(small: Region, large: Region, plan: RegionPlan, device: Device) -> P
     return PlannedRegion(made, back, graph)
 
 
-def _kernel(graph: Graph, number: int, kernel: Kernel, device: Device) -> Kernel:
+def _kernel(graph: Graph, number: int, kernel: Kernel, device: Device, partials: frozenset[tuple[int, int]]) -> Kernel:
+    """``partials``: how many parts a split has there and here. They may be fewer: a guard leaves the rest out."""
     members = []
     for part in kernel.parts:
         cut, _ = extract(graph, part.nodes, keep=frozenset(part.outputs))
-        members.append((part.nodes, frozenset(part.outputs), _placed(make_pattern(cut), part, kernel, device)))
+        members.append(
+            (part.nodes, frozenset(part.outputs), _placed(make_pattern(cut), part, kernel, device, partials))
+        )
     made = describe_launch(graph, number, members, device)
     if made.scheme != kernel.scheme or made.threads != kernel.threads:
         raise _changed(f"{kernel.name} would use another scheme")
     return made
 
 
-def _placed(pattern: Pattern, part: Part, kernel: Kernel, device: Device) -> Placed:
+def _placed(
+    pattern: Pattern, part: Part, kernel: Kernel, device: Device, partials: frozenset[tuple[int, int]]
+) -> Placed:
     places: list[AxisPlace] = []
     stride = 1
     if [p.axis for p in part.placement] != list(pattern.used):
@@ -88,14 +96,17 @@ def _placed(pattern: Pattern, part: Part, kernel: Kernel, device: Device) -> Pla
     for place in part.placement:
         extent = pattern.extent(place.axis)
         grid = -(-extent // place.per_block)
-        if place.axis in pattern.columns and extent != place.extent:
-            raise _changed(f"{place.axis} of {kernel.name} is reduced, {place.extent} elements at the real extents, here {extent}")
+        kept = extent == place.extent or (place.extent, extent) in partials
+        if place.axis in pattern.columns and not kept:
+            raise _changed(
+                f"{place.axis} of {kernel.name} is reduced, {place.extent} elements at the real extents, here {extent}"
+            )
         places.append(msgspec.structs.replace(place, extent=extent, grid=grid, grid_stride=stride))
         stride *= grid
     placed = place_as(pattern, tuple(places), device, uses(pattern))
     if isinstance(placed, str):
         raise _changed(f"{kernel.name}: {placed}")
-    kept = [(h.carrier, h.elements) for h in placed.schedule.holds]
-    if kept != [(h.carrier, h.elements) for h in part.holds]:
+    holds = [(h.carrier, h.elements) for h in placed.schedule.holds]
+    if holds != [(h.carrier, h.elements) for h in part.holds]:
         raise _changed(f"{kernel.name} would keep its values elsewhere")
     return placed
