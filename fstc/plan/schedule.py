@@ -111,7 +111,7 @@ def _unrolled(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisP
     """Thread-instructions of the largest nest when the loops that index register arrays are unrolled whole."""
     indexed = {a for h in holds if h.carrier == "register" for a in h.axes}
     for node in pattern.reductions:
-        indexed |= set(pattern.axes.members[node.inputs[0]]) - set(pattern.reduced(node))
+        indexed |= set(pattern.kept(node))
     each = work_each(pattern) / max(pattern.phases(), 1)
     largest = 0.0
     for nest in nests:
