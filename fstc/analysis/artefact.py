@@ -1,6 +1,7 @@
 """What analyze writes: op classes, regions with their axes, bytes and floors.
 
-Example: ``analysis.regions[0].axes`` of a softmax over ``f32[8,12,64]``: a0 = 96, a1 = 64; ``floor`` is what any plan must move.
+Example: ``analysis.regions[0].axes`` of a softmax over ``f32[8,12,64]``: a0 = 96, a1 = 64;
+``floor`` is what any plan must move.
 """
 
 from __future__ import annotations

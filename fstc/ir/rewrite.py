@@ -1,7 +1,8 @@
 """Split a reduction in two, so that the reduced axis can reach the grid.
 
-Example: ``reduce_sum %x {axes = [0]}`` over ``f32[4096,512]`` in 64 parts becomes a reshape to ``f32[64,64,512]``, a sum over
-dimension 1 and a sum of the 64 partial results. Narrow floats are summed as f32 and rounded once at the end.
+Example: ``reduce_sum %x {axes = [0]}`` over ``f32[4096,512]`` in 64 parts becomes a reshape to
+``f32[64,64,512]``, a sum over dimension 1 and a sum of the 64 partial results.
+Narrow floats are summed as f32 and rounded once at the end.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class _Builder:
 
     def add(self, op: str, inputs: Sequence[int], ttype: TensorType, name: str, like: Node, **attrs: Any) -> int:
         value = len(self.values)
-        filled = {a.name: a.default for a in OPS[op].attrs if not a.required} | attrs
+        defaults = {a.name: a.default for a in OPS[op].attrs if not a.required}
+        filled = tuple(sorted((defaults | attrs).items()))
         self.values.append(Value(value, name, ttype, len(self.nodes)))
         self.nodes.append(
             Node(
@@ -46,7 +48,7 @@ class _Builder:
                 OPS[op],
                 tuple(inputs),
                 (value,),
-                tuple(sorted(filled.items())),
+                filled,
                 loc=like.loc,
                 span=like.span,
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import gcd
 
 from fstc.ir.pattern import Pattern
@@ -78,7 +79,7 @@ def grouped(offsets: tuple[Index, ...]) -> tuple[tuple[Index, tuple[tuple[int, i
     out: list[tuple[Index, tuple[tuple[int, int], ...]]] = []
     for same in by_terms.values():
         consts = sorted(o.const for o in same)
-        steps = {b - a for a, b in zip(consts, consts[1:], strict=False)}
+        steps = {b - a for a, b in pairwise(consts)}
         if len(steps) == 1:
             out.append((min(same, key=lambda o: o.const), ((len(consts), steps.pop()),)))
         else:

@@ -1,7 +1,8 @@
 """What plan writes: kernels with placements, nests, carriers and schemes; decisions; the steps of a run.
 
-Example: ``plan.regions[0].kernels[0].parts[0].placement`` lists, for every axis, its digits. Value ids inside a region are
-those of the region's own graph (printed in ``RegionPlan.text``); ``Step`` speaks in values of the whole graph.
+Example: ``plan.regions[0].kernels[0].parts[0].placement`` lists, for every axis, its digits. Value ids inside a
+region are those of the region's own graph (printed in ``RegionPlan.text``); ``Step`` speaks in
+values of the whole graph.
 """
 
 from __future__ import annotations
@@ -18,11 +19,7 @@ from fstc.support.artefact import Artefact
 REQUEST = 16  # widest access of a thread, bytes
 
 
-class Struct(msgspec.Struct, frozen=True, kw_only=True):
-    """Frozen, by keyword."""
-
-
-class AxisPlace(Struct):
+class AxisPlace(msgspec.Struct, frozen=True, kw_only=True):
     """Digits of one axis. Its index, innermost digit first, is vector, lane, warp, serial, grid.
 
     ``i = e + vector * (lane + lanes * (warp + warps * (s + serial * block)))`` where ``lane`` is ``(thread lane /
@@ -70,7 +67,7 @@ def vector_width(offset: Index, size: int, places: Mapping[str, AxisPlace]) -> t
     return "", 1
 
 
-class Nest(Struct):
+class Nest(msgspec.Struct, frozen=True, kw_only=True):
     """One loop nest of a phase: what it reduces and stores. Loops are serial digits, outermost first."""
 
     phase: int
@@ -80,7 +77,7 @@ class Nest(Struct):
     unroll: int = 1  # serial steps at once; loops that index a register array are unrolled whole
 
 
-class Hold(Struct):
+class Hold(msgspec.Struct, frozen=True, kw_only=True):
     """A value kept on chip between nests, every thread its own elements."""
 
     value: int
@@ -90,7 +87,7 @@ class Hold(Struct):
     offset: int = 0  # in the arena, bytes; shared only
 
 
-class Exchange(Struct):
+class Exchange(msgspec.Struct, frozen=True, kw_only=True):
     """Partial results of a reduction crossing warps through shared memory."""
 
     node: int
@@ -99,7 +96,7 @@ class Exchange(Struct):
     phase: int
 
 
-class Group(Struct):
+class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Operators that share a schedule, rooted at a sub-root or an output."""
 
     root: int  # value id
@@ -108,7 +105,7 @@ class Group(Struct):
     phase: int
 
 
-class Edge(Struct):
+class Edge(msgspec.Struct, frozen=True, kw_only=True):
     """An internal edge whose producer and user disagree at some digit, or whose value is kept."""
 
     value: int
@@ -119,7 +116,7 @@ class Edge(Struct):
     why: str  # the disagreeing digits
 
 
-class Access(Struct):
+class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Traffic of one tensor, in bytes of distinct 32-byte sectors, as the checker counts it."""
 
     value: int
@@ -130,7 +127,7 @@ class Access(Struct):
     l2_bytes: int
 
 
-class Part(Struct):
+class Part(msgspec.Struct, frozen=True, kw_only=True):
     """One pattern of a launch; a packed launch has several, each with its own range of blocks."""
 
     nodes: tuple[int, ...]
@@ -147,7 +144,7 @@ class Part(Struct):
     words: str  # the axes for people: "rows (b,s) columns (h)"
 
 
-class Kernel(Struct):
+class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     parts: tuple[Part, ...]
     threads: int
@@ -169,7 +166,7 @@ class Kernel(Struct):
         return sum(p.blocks for p in self.parts)
 
 
-class Decision(Struct):
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Something joined or kept apart, with the reason. Codes are explained by ``fstc explain CODE``."""
 
     code: str
@@ -180,7 +177,7 @@ class Decision(Struct):
     reason: str
 
 
-class Rewrite(Struct):
+class Rewrite(msgspec.Struct, frozen=True, kw_only=True):
     """A reduction split in two, so that its reduced axis reaches the grid: ``parts`` partial results."""
 
     value: int  # result of the reduction, in the region's graph before any rewrite
@@ -188,7 +185,7 @@ class Rewrite(Struct):
     parts: int
 
 
-class RegionPlan(Struct):
+class RegionPlan(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
     text: tuple[str, ...]  # the region as planned, one operator a line
     rewrites: tuple[Rewrite, ...]
@@ -196,7 +193,7 @@ class RegionPlan(Struct):
     decisions: tuple[Decision, ...]
 
 
-class Step(Struct):
+class Step(msgspec.Struct, frozen=True, kw_only=True):
     kind: str  # "kernel" or "library"
     region: int = -1
     kernel: int = -1
@@ -205,14 +202,14 @@ class Step(Struct):
     writes: tuple[int, ...] = ()
 
 
-class Scratch(Struct):
+class Scratch(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     name: str
     dtype: str
     shape: tuple[int, ...]
 
 
-class Summary(Struct):
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
     ops: int
     kernels: int
     library_calls: int

@@ -7,6 +7,7 @@ merge that would lose time is a :class:`Decision`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from fstc.device.device import Device
 from fstc.ir.graph import Graph, Node
@@ -132,7 +133,7 @@ class Grower:
         pairs: dict[tuple[int, int], None] = {}
         for keys in readers.values():
             ordered = list(keys)
-            for a, b in zip(ordered, ordered[1:], strict=False):
+            for a, b in pairwise(ordered):
                 pairs[a, b] = None
         return list(pairs)
 
@@ -159,15 +160,23 @@ class Grower:
         names = self._name(left), self._name(right)
         if self._cycle(a, b):
             refused[key] = Decision(
-                code="FSN014", accepted=False, left=names[0], right=names[1], gain_us=0.0,
+                code="FSN014",
+                accepted=False,
+                left=names[0],
+                right=names[1],
+                gain_us=0.0,
                 reason="another kernel lies between them, and would both wait and be waited for",
-            )  # fmt: skip
+            )
             return False
         if any((a in left and b in right) or (a in right and b in left) for a, b in self.apart):
             refused[key] = Decision(
-                code="FSN031", accepted=False, left=names[0], right=names[1], gain_us=0.0,
+                code="FSN031",
+                accepted=False,
+                left=names[0],
+                right=names[1],
+                gain_us=0.0,
                 reason="partial results from all blocks must be there before they are added: a second launch",
-            )  # fmt: skip
+            )
             return False
         apart = [self.place(left), self.place(right)]
         joined = self.place(union)
@@ -180,10 +189,14 @@ class Grower:
         gain = sum(p.estimate.time for p in parts) - joined.estimate.time if len(parts) == 2 else float("inf")
         if gain <= 0:
             refused[key] = Decision(
-                code="FSN021", accepted=False, left=names[0], right=names[1], gain_us=gain,
+                code="FSN021",
+                accepted=False,
+                left=names[0],
+                right=names[1],
+                gain_us=gain,
                 reason=f"one kernel is {joined.estimate.bound}-bound at {joined.estimate.time:.1f} us, "
                 f"two take {sum(p.estimate.time for p in parts):.1f} us",
-            )  # fmt: skip
+            )
             return False
         self.decisions.append(
             Decision(
@@ -193,7 +206,7 @@ class Grower:
                 right=names[1],
                 gain_us=gain if gain < float("inf") else 0.0,
                 reason="one launch, and what passes between stays on chip",
-            )  # fmt: skip
+            )
         )
         self.clusters[a].nodes = union
         for n in right:

@@ -79,7 +79,7 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
                 carrier=hold.carrier,
                 bytes=size,
                 why="each thread keeps its own elements for a later phase",
-            )  # fmt: skip
+            )
         )
     for lost in schedule.dropped:
         edges.append(
@@ -90,7 +90,7 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
                 carrier="recompute",
                 bytes=0,
                 why="no room on chip: loaded and computed again by the later phase",
-            )  # fmt: skip
+            )
         )
     return Part(
         nodes=tuple(rank),

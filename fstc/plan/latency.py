@@ -65,7 +65,7 @@ def estimate(
         * max(16, sum(_outstanding(a, schedule) for a in loads))
     )
     stream = min(1.0, pending / IN_FLIGHT)
-    dram = sum(a.bytes for a in accesses) + reread
+    dram = sum(a.bytes * min(_waste(a), 1.25) for a in accesses) + reread
     wasted = sum((a.bytes + a.l2_bytes) * _waste(a) for a in accesses) + reread
     memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail)
     l2 = wasted / (device.l2_gbps * 1e3 * busy * tail)
@@ -89,6 +89,8 @@ def _outstanding(item: Access, schedule: Schedule) -> int:
 
 
 def _waste(item: Access) -> float:
-    """Sectors asked for over sectors needed: short runs fetch the rest of a sector for nothing."""
+    """Sectors moved over sectors needed, and what short runs cost the DRAM, whose bursts are 64 and pages larger."""
     run = max(item.run, 1)
-    return 1.0 if run >= 32 else 32 / run
+    if run < 32:
+        return 1.25 * 32 / run
+    return 1.25 if run < 64 else 1.1 if run < 128 else 1.0

@@ -84,6 +84,6 @@ def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -
             right=right,
             gain_us=now - best[0],
             reason="independent kernels share one launch",
-        )  # fmt: skip
+        )
     )
     return best[1]

@@ -234,10 +234,10 @@ def _flat(shape: Shape, extents: dict[str, int], inner: str, width: int, threads
             for axis in order:
                 draft.give_warps(axis, max(1, warps // draft.used_warps))
             if serial > 1:
-                axis = next((a for a in order if draft.left(a) >= serial), None)
-                if axis is None:
+                long = [a for a in order if draft.left(a) >= serial]
+                if not long:
                     continue
-                draft.serial[axis] = serial
+                draft.serial[long[0]] = serial
             yield draft
     for axis in other:
         for lanes in (8, 4, 16):

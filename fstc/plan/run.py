@@ -1,7 +1,7 @@
-"""plan: from a graph to disjoint kernels with placements, schemes and carriers, and a decision for all that stays apart.
+"""plan: disjoint kernels with placements, schemes and carriers, and a decision for all that stays apart.
 
-Example: ``make_plan(graph, analysis, load_device("h200")).summary.kernels``. Equal regions are planned once. The search is
-greedy: clusters merge along edges while the latency-evaluator says that one launch is faster than two.
+Example: ``make_plan(graph, analysis, load_device("h200")).summary.kernels``. Equal regions are planned once. The
+search is greedy: clusters merge along edges while the latency-evaluator says that one launch is faster than two.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _plan_region(region: Region, device: Device) -> PlannedRegion:
                     right="",
                     gain_us=gain,
                     reason=f"{len(other.plan.kernels)} launches instead of {len(best.plan.kernels)}",
-                )  # fmt: skip
+                )
             )
     return PlannedRegion(msgspec.structs.replace(best.plan, decisions=tuple(decisions)), best.back, best.graph)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fstc.ir.graph import Node
-from fstc.ir.pattern import Pattern, in_order
+from fstc.ir.pattern import Pattern, Root, in_order
 from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.plan.holds import Held
@@ -133,22 +133,20 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
     each = work_each(pattern)
     for phase in range(pattern.phases()):
         made: list[tuple[tuple[str, ...], list[int], list[int]]] = []
-        roots = [r for r in pattern.roots if r.phase == phase]
-        keyed = []
-        for root in roots:
-            loops = [a for a in root.axes if places[a].per_thread > 1]
+        keyed: list[tuple[tuple[str, ...], Root]] = []
+        for root in (r for r in pattern.roots if r.phase == phase):
+            looped = [a for a in root.axes if places[a].per_thread > 1]
             if root.node < 0 or not in_order(pattern.graph.nodes[root.node]):
-                loops.sort(key=lambda a: order[a])
-            keyed.append((tuple(loops), root))
-        for loops, root in sorted(keyed, key=lambda item: -len(item[0])):
-            home = next((m for m in made if _shares(m[0], loops, places)), None)
-            if home is None:
-                home = (loops, [], [])
-                made.append(home)
+                looped.sort(key=lambda a: order[a])
+            keyed.append((tuple(looped), root))
+        for wanted, root in sorted(keyed, key=lambda item: -len(item[0])):
+            home = next((n for n, m in enumerate(made) if _shares(m[0], wanted, places)), len(made))
+            if home == len(made):
+                made.append((wanted, [], []))
             if root.node >= 0:
-                home[1].append(root.node)
+                made[home][1].append(root.node)
             else:
-                home[2].append(root.value)
+                made[home][2].append(root.value)
         for loops, reduces, stores in made:
             vector = 1
             for axis in loops:

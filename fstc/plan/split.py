@@ -1,7 +1,7 @@
 """Which reductions to split over the grid: those with too few results to keep the device busy.
 
-Example: dbias, ``f32[4096]`` out of ``f32[4096,4096]``, has 32 tiles of columns for 132 SMs; in 8 parts it has 256 blocks and
-a second, small launch adds the parts.
+Example: dbias, ``f32[4096]`` out of ``f32[4096,4096]``, has 32 tiles of columns for 132 SMs; in 8 parts it has 256
+blocks, and a second, small launch adds the parts.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Plan a model at other extents with the placements of its real ones.
 
-Example: a softmax over ``f32[32,12,128,128]`` is verified at ``B = 2``: the same digits, schemes and carriers, a smaller
-grid. So the kernels that are checked are the kernels that ship. Only axes on the grid may change.
+Example: a softmax over ``f32[32,12,128,128]`` is verified at ``B = 2``: the same digits, schemes and carriers,
+a smaller grid. So the kernels that are checked are the kernels that ship. Only axes on the grid may change.
 """
 
 from __future__ import annotations
