@@ -53,7 +53,7 @@ def at_random(
             if registers is not None:
                 stack.enter_context(replaced(candidate, "register_limit", lambda device, threads: registers))
             if splits:
-                stack.enter_context(replaced(run, "choose_splits", lambda graph, device: random_splits(graph, random)))
+                stack.enter_context(replaced(run, "split_choices", lambda graph, device: (random_splits(graph, random),)))
             if wild:
                 stack.enter_context(replaced(candidate, "candidates", either))
             return plan(graph, device, 64 if random.random() < 0.2 else 0)
