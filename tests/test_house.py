@@ -120,6 +120,15 @@ def test_only_the_command_line_prints(path: Path) -> None:
         assert not (isinstance(called, ast.Name) and called.id == "print"), f"line {node.lineno}: prints"  # type: ignore[attr-defined]
 
 
+@by_module
+def test_codes_have_a_page(path: Path) -> None:
+    from fstc.support.codes import CODES
+
+    literals = (n.value for n in ast.walk(tree(path)) if isinstance(n, ast.Constant) and isinstance(n.value, str))
+    codes = {text for text in literals if re.fullmatch(r"FST\d{4}|FSN\d{3}", text)}
+    assert codes <= set(CODES), "`fstc explain` must know every code; add it to fstc/support/codes.py"
+
+
 def test_no_paths_of_a_machine() -> None:
     absolute = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|mnt|opt)/\w|(?<![\w./-])/work/")
     for path in tracked("*.py", "*.md", "*.toml", "*.fir", "*.cu*", "*.h", "*.cpp", "*.yaml", "*.j2", "Makefile"):

@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from textwrap import dedent
 
-REFUSED, TOOLCHAIN, DEVICE, FINDING, USAGE, INTERNAL, TEMPORARY = 3, 4, 5, 1, 2, 70, 75
+DONE, REFUSED, TOOLCHAIN, DEVICE, FINDING, USAGE, INTERNAL, TEMPORARY = 0, 3, 4, 5, 1, 2, 70, 75
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,12 @@ FST0322 a stored constant has another type
 PLAN_INPUT = _table("""
 FST0401 an op that this command cannot handle
     The op is typed and known but has no lowering here.
+FST0410 the placements of the real extents cannot be kept
+    `verify --bind ... --as-real` checks the kernels that ship: the model is planned at the extents of
+    the file, and that plan is carried over to the bound ones. Only axes on the grid may shrink, since
+    fewer blocks run the same code. An axis that is reduced, or that lies within a block, keeps its
+    extent; an axis that was cut into chunks stays a multiple of its chunk. Bind another extent, a
+    larger value, or leave --as-real away: then the plan is made anew for the bound extents.
 """)
 
 BUILD_TOOLCHAIN = _table(
@@ -254,7 +260,57 @@ FST0900 a bug in fstc
     exit=INTERNAL,
 )
 
-PLANNER: tuple[Code, ...] = ()  # FSNnnn: one for each reason to join or to keep apart
+# FSNnnn: one for each reason to join or to keep apart. 00x joined, 01x not possible in one kernel, 02x possible
+# but not worth it or too large, 03x reductions over the grid. They are no errors: no command ends with one.
+PLANNER = _table(
+    """
+FSN001 nothing to compute
+    The candidate has no result that anyone reads, so there is no kernel to make. Ops without users
+    are left out of a plan; return their values to keep them.
+FSN002 joined
+    Producer and user became one kernel: what passes between them stays in registers, shuffles or
+    shared memory, one launch is saved, and the tensor is neither written nor read again. The gain is
+    the predicted time of the two kernels apart minus that of the one.
+FSN003 packed
+    Kernels that do not depend on each other share one launch: side by side in the same loop where
+    their extents are equal, else each in its own range of blocks. No traffic is saved; small kernels
+    save a launch each, and their blocks fill the device together.
+FSN010 a reduced value is read at another position
+    In this kernel the result of a reduction would be needed where another block, or another iteration
+    of this thread, has computed it: behind a transpose, a slice, a gather or along an axis that it does
+    not have. A kernel has no barrier over all blocks, so the value goes through global memory and its
+    reader is a second kernel. If the model allows it, reduce after the move instead of before.
+FSN011 a running sum is read in its own kernel
+    A cumulative sum is stored while it is made, element by element along its axis; a reader in the
+    same kernel would need elements that are not there yet. Its reader is a second kernel. What comes
+    before the sum can still be joined to it.
+FSN014 joining would make a cycle
+    A third kernel or a library call needs a result of the one and makes an operand of the other. As one
+    launch they would have to run both before and after it. Often the way round is a value that both
+    need and that is cheap: written twice in the .fir, each reader has its own.
+FSN020 no placement fits
+    No way to lay the axes over vector, lanes, warps, iterations and blocks stays within the device: the
+    threads of a block, registers, shared memory or the blocks of a launch. The reason is that of the
+    last placement that was tried. `fstc device show NAME` lists the limits; a device with more shared
+    memory may join them.
+FSN021 one kernel would be slower than two
+    Both plans are possible, and the model predicts that the two launches take less time together: the
+    joined kernel keeps so many values that fewer blocks fit on an SM, repeats work for each reader,
+    or reads in narrow pieces because the two sides want different axes next to each other. The negative
+    gain says how much slower. A measured time that says otherwise is worth a report.
+FSN030 a reduction is split over the grid
+    The reduced axis is long and few results come out, so one block a result would leave the device idle.
+    Each block reduces a chunk; a second launch adds the partial results, in a fixed order, so that equal
+    inputs give equal bits.
+FSN031 partial results wait for all blocks
+    The two sides of a split reduction (FSN030) cannot be one kernel: every chunk has to be finished before
+    they are added, and the end of a launch is the only barrier over all blocks.
+FSN032 another choice of splits was slower
+    The region was also planned with other reductions split, or with none. That plan is legal; its predicted
+    time is longer than that of the plan that was kept. The gain is the difference.
+""",
+    exit=DONE,
+)
 
 _FAMILIES = (
     FILES,
