@@ -298,6 +298,9 @@ FSN021 one kernel would be slower than two
     joined kernel keeps so many values that fewer blocks fit on an SM, repeats work for each reader,
     or reads in narrow pieces because the two sides want different axes next to each other. The negative
     gain says how much slower. A measured time that says otherwise is worth a report.
+FSN022 one launch would take too many tensors
+    Parameters of a kernel lie in a constant bank of 4 KiB and each pointer holds registers; a launch with
+    very many tensors gains little over two. The reason names the count and the limit.
 FSN030 a reduction is split over the grid
     The reduced axis is long and few results come out, so one block a result would leave the device idle.
     Each block reduces a chunk; a second launch adds the partial results, in a fixed order, so that equal
