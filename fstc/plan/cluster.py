@@ -19,6 +19,9 @@ from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed, best
 
 
+MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
+
+
 @dataclass
 class Cluster:
     """Nodes of one future kernel. ``nodes`` excludes what every user folds in for itself."""
@@ -47,6 +50,8 @@ class Grower:
     def run(self) -> list[Cluster]:
         """Clusters in an order in which they can run."""
         self._seed()
+        self._break_up()
+        self._join_depths()
         self._merge()
         return self.ordered()
 
@@ -62,6 +67,73 @@ class Grower:
                 target = node.id
             self.home[node.id] = target
             self.clusters.setdefault(target, Cluster(set())).nodes.add(node.id)
+
+    def _break_up(self) -> None:
+        """A cluster that no placement fits starts as single ops, each of which always has one."""
+        for key, cluster in list(self.clusters.items()):
+            if len(cluster.nodes) > 1 and isinstance(self.place(cluster.nodes), Refusal):
+                del self.clusters[key]
+                for n in sorted(cluster.nodes):
+                    self.clusters[n] = Cluster({n})
+                    self.home[n] = n
+
+    def _join_depths(self) -> None:
+        """Try connected clusters of one reduction depth as a whole before going pair by pair.
+
+        A path between two ops of one depth stays at that depth, so such a group never closes a cycle.
+        """
+        depth: dict[int, int] = {}
+        for node in self.graph.nodes:
+            above = [(self.graph.values[v].node, v) for v in node.inputs if self.graph.values[v].node >= 0]
+            depth[node.id] = max(
+                (depth[n] + (self.graph.nodes[n].op.form in (Form.REDUCE, Form.SCAN)) for n, _ in above), default=0
+            )
+        root = {k: k for k in self.clusters}
+
+        def find(k: int) -> int:
+            while root[k] != k:
+                root[k] = root[root[k]]
+                k = root[k]
+            return k
+
+        level = {k: {depth[n] for n in c.nodes} for k, c in self.clusters.items()}
+        for a, b in self._edges():
+            if level[a] == level[b] and len(level[a]) == 1:
+                root[find(b)] = find(a)
+        groups: dict[int, list[int]] = {}
+        for k in sorted(self.clusters):
+            groups.setdefault(find(k), []).append(k)
+        for members in groups.values():
+            if len(members) > 2:
+                self._join_group(members)
+
+    def _join_group(self, members: list[int]) -> None:
+        union = set().union(*(self.clusters[k].nodes for k in members))
+        if self._pointers(union) > MOST_POINTERS:
+            return
+        joined = self.place(union)
+        apart = [self.place(self.clusters[k].nodes) for k in members]
+        if isinstance(joined, Refusal) or any(isinstance(p, Refusal) for p in apart):
+            return
+        gain = sum(p.estimate.time for p in apart if isinstance(p, Placed)) - joined.estimate.time
+        if gain <= 0:
+            return
+        names = [self._name(self.clusters[k].nodes) for k in members]
+        self.decisions.append(
+            Decision(
+                code="FSN002",
+                accepted=True,
+                left=names[0],
+                right=f"{names[-1]} and {len(names) - 2} more",
+                gain_us=gain,
+                reason="one launch, and what passes between stays on chip",
+            )
+        )
+        self.clusters[members[0]].nodes = union
+        for k in members[1:]:
+            del self.clusters[k]
+        for n in union:
+            self.home[n] = members[0]
 
     def _real_users(self, value: int) -> list[int]:
         """Users of a value, through ops that are folded into theirs."""
@@ -178,6 +250,17 @@ class Grower:
                 reason="partial results from all blocks must be there before they are added: a second launch",
             )
             return False
+        pointers = self._pointers(union)
+        if pointers > MOST_POINTERS:
+            refused[key] = Decision(
+                code="FSN022",
+                accepted=False,
+                left=names[0],
+                right=names[1],
+                gain_us=0.0,
+                reason=f"one launch would take {pointers} tensors, limit {MOST_POINTERS}",
+            )
+            return False
         apart = [self.place(left), self.place(right)]
         joined = self.place(union)
         if isinstance(joined, Refusal):
@@ -213,6 +296,11 @@ class Grower:
             self.home[n] = a
         del self.clusters[b]
         return True
+
+    def _pointers(self, members: set[int]) -> int:
+        nodes = self.nodes_of(members)
+        read = {v for n in nodes for v in self.graph.nodes[n].inputs if self.graph.values[v].node not in nodes}
+        return len(read) + len(self.outputs_of(members))
 
     def _name(self, members: set[int]) -> str:
         outputs = sorted(self.outputs_of(members)) or [self.graph.nodes[max(members)].outputs[0]]
@@ -273,6 +361,7 @@ class Grower:
         return level
 
 
+LIGHT_CHAIN = 8  # light ops that a user may repeat for one value
 WIDER = 1.1  # what a folded op may read, over what reading its stored result would move
 
 
@@ -284,6 +373,7 @@ def _folded(graph: Graph, results: set[int]) -> set[int]:
     """
     found: set[int] = set()
     leaves: dict[int, frozenset[int]] = {}  # value -> the outside values behind it
+    repeated: dict[int, int] = {}  # value -> light ops behind it
     for node in graph.nodes:
         if results & set(node.outputs):
             continue
@@ -303,9 +393,13 @@ def _folded(graph: Graph, results: set[int]) -> set[int]:
             repeat = False
         else:
             read = sum(min(graph.type(v).nbytes, graph.type(node.outputs[0]).nbytes) for v in below)
-            repeat = node.op.kind is Kind.LAYOUT or read <= WIDER * graph.type(node.outputs[0]).nbytes
+            light = node.op.kind is Kind.LIGHT
+            work = sum(repeated.get(v, 0) for v in node.inputs) + light
+            fits = read <= WIDER * graph.type(node.outputs[0]).nbytes and work <= LIGHT_CHAIN
+            repeat = fits or (node.op.kind is Kind.LAYOUT and work == 0)
         if repeat:
             found.add(node.id)
             for v in node.outputs:
                 leaves[v] = frozenset(below)
+                repeated[v] = sum(repeated.get(u, 0) for u in node.inputs) + (node.op.kind is Kind.LIGHT)
     return found

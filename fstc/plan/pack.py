@@ -9,10 +9,9 @@ from fstc.device.device import Device
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import Cluster, Grower
+from fstc.plan.cluster import MOST_POINTERS, Cluster, Grower
 
 MOST_PARTS = 64
-MOST_POINTERS = 240  # of 4 KB of parameters
 THREADS = (256, 128, 512)
 
 

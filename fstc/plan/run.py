@@ -27,7 +27,7 @@ from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.pack import pack
 from fstc.plan.split import Split, split_choices
 
-INDEX_LIMIT = 2**31 - 1
+INDEX_LIMIT = 2**30  # padding may lift an index above its extent
 
 
 @dataclass(frozen=True)

@@ -118,7 +118,8 @@ def _unrolled(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisP
         size = 1
         for axis in nest.loops:
             size *= places[axis].per_thread if axis in indexed else places[axis].vector
-        largest = max(largest, size * each)
+        if size > 1:  # one element at a time is always possible
+            largest = max(largest, size * each)
     return largest
 
 
