@@ -18,7 +18,6 @@ from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed, best
 
-
 MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
 
 

@@ -15,6 +15,7 @@ from fstc.analysis.artefact import Analysis
 from fstc.device.device import Device
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
+from fstc.ir.pattern import in_order
 from fstc.ir.printer import print_graph
 from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.ir.rewrite import rewrite
@@ -22,7 +23,7 @@ from fstc.ir.subgraph import extract
 from fstc.ir.traffic import distinct_bytes, uses
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import Grower
+from fstc.plan.cluster import Cluster, Grower
 from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.pack import pack
 from fstc.plan.split import Split, split_choices
@@ -142,9 +143,32 @@ def _plan_split(region: Region, splits: tuple[Split, ...], device: Device) -> Pl
         text=tuple(line.strip() for line in print_graph(graph).splitlines() if line.strip()),
         rewrites=tuple(Rewrite(value=s.value, dim=s.dim, parts=s.parts) for s in splits),
         kernels=kernels,
-        decisions=tuple(decisions + grower.decisions),
+        decisions=tuple(decisions + grower.decisions + _slow(graph, launches)),
     )
     return PlannedRegion(plan, back, graph)
+
+
+def _slow(graph: Graph, launches: list[list[tuple[Cluster, Placed]]]) -> list[Decision]:
+    """What is in a kernel and slower than one would hope: ordered folds, and values for which there was no room."""
+    found = []
+    for node in graph.nodes:
+        if node.op.form in (Form.REDUCE, Form.SCAN) and in_order(node):
+            steps = graph.type(node.inputs[0]).elements // max(1, graph.type(node.outputs[0]).elements)
+            if node.op.form is Form.SCAN:
+                steps = graph.type(node.inputs[0]).shape[node.attr("axis")]
+            found.append(_note("FSN040", graph, node.outputs[0], f"{steps} steps in order, each row in one thread"))
+    for _, placed in (item for launch in launches for item in launch):
+        for held in placed.schedule.dropped:
+            name = placed.pattern.graph.values[held.value].name
+            value = next(v.id for v in graph.values if v.name == name)
+            found.append(_note("FSN041", graph, value, "no room on chip between phases: loaded and computed again"))
+    return found
+
+
+def _note(code: str, graph: Graph, value: int, reason: str) -> Decision:
+    return Decision(
+        code=code, accepted=False, left=f"%{graph.values[value].name}", right="", gain_us=0.0, reason=reason
+    )
 
 
 def describe_launch(
