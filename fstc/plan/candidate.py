@@ -7,6 +7,7 @@ Example: ``best(make_pattern(graph), device)`` is a :class:`Placed` with its sch
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from fstc.device.device import Device
 from fstc.ir.pattern import Pattern, Refusal
@@ -15,7 +16,7 @@ from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
-from fstc.plan.schedule import Schedule, make_schedule
+from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import access
 from fstc.plan.work import instructions
 
@@ -51,7 +52,7 @@ def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed
     """The cheapest legal placement; ties go to the first candidate."""
     if pattern.refusal is not None:
         return pattern.refusal
-    held, found_uses, work = choose_holds(pattern), uses(pattern), instructions(pattern)
+    held, found_uses, work = _holds_of(pattern), uses(pattern), instructions(pattern)
     chosen: Placed | None = None
     reason = "no placement"
     for placement in candidates(pattern, threads):
@@ -67,14 +68,24 @@ def place_as(
     pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device, found_uses: tuple[Use, ...]
 ) -> Placed | str:
     """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(pattern, placement, device, choose_holds(pattern), found_uses, instructions(pattern), None)
+    return _judge(pattern, placement, device, _holds_of(pattern), found_uses, instructions(pattern), None)
+
+
+def _holds_of(pattern: Pattern) -> Wanted:
+    """Asked once for each set of values without room, whatever the number of candidates."""
+
+    @cache
+    def wanted(excluded: frozenset[int]) -> tuple[Held, ...]:
+        return choose_holds(pattern, excluded)
+
+    return wanted
 
 
 def _judge(
     pattern: Pattern,
     placement: tuple[AxisPlace, ...],
     device: Device,
-    held: tuple[Held, ...],
+    held: Wanted,
     found_uses: tuple[Use, ...],
     work: float,
     threads: int | None,

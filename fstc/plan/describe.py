@@ -84,7 +84,7 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
     for lost in schedule.dropped:
         edges.append(
             Edge(
-                value=value(lost.value),
+                value=value(lost),
                 user=-1,
                 scheme="thread",
                 carrier="recompute",

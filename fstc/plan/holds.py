@@ -25,8 +25,11 @@ class Held:
     last: int
 
 
-def choose_holds(pattern: Pattern) -> tuple[Held, ...]:
-    """The frontier between each phase and the ones before it, pushed towards narrower operands where that is free."""
+def choose_holds(pattern: Pattern, excluded: frozenset[int] = frozenset()) -> tuple[Held, ...]:
+    """The frontier between each phase and the ones before it, pushed towards narrower operands where that is free.
+
+    ``excluded`` values find no room: what they are made of is kept in their place, where that is possible.
+    """
     phases = pattern.phases()
     if phases == 1:
         return ()
@@ -38,8 +41,7 @@ def choose_holds(pattern: Pattern) -> tuple[Held, ...]:
             span.setdefault(key, [made[key], phase])[1] = phase
         for root in roots:
             for key in _surely(pattern, root.keys):
-                instance = pattern.instances[key]
-                if key not in made and set(instance.depends) <= set(root.axes) and _canonical(pattern, key):
+                if key not in made and key[0] not in excluded and _kept_by(pattern, key, root.axes):
                     made[key] = phase
     order = {name: n for n, name in enumerate(pattern.used)}
     return tuple(
@@ -73,9 +75,10 @@ def base_of(pattern: Pattern, key: Key) -> tuple[Key, tuple[str, ...]] | None:
     return key_of(instance.value, native), tuple(fixed)
 
 
-def _canonical(pattern: Pattern, key: Key) -> bool:
+def _kept_by(pattern: Pattern, key: Key, axes: tuple[str, ...]) -> bool:
+    """Whether a root over these axes computes the whole value where its threads can keep it."""
     instance = pattern.instances[key]
-    if instance.role not in ("load", "op") or not instance.depends:
+    if instance.role not in ("load", "op") or not instance.depends or not instance.depends <= set(axes):
         return False
     node = pattern.graph.values[instance.value].node
     if node >= 0 and pattern.graph.nodes[node].op.kind in (Kind.LAYOUT, Kind.SOURCE):

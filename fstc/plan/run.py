@@ -158,8 +158,8 @@ def _slow(graph: Graph, launches: list[list[tuple[Cluster, Placed]]]) -> list[De
                 steps = graph.type(node.inputs[0]).shape[node.attr("axis")]
             found.append(_note("FSN040", graph, node.outputs[0], f"{steps} steps in order, each row in one thread"))
     for _, placed in (item for launch in launches for item in launch):
-        for held in placed.schedule.dropped:
-            name = placed.pattern.graph.values[held.value].name
+        for dropped in placed.schedule.dropped:
+            name = placed.pattern.graph.values[dropped].name
             value = next(v.id for v in graph.values if v.name == name)
             found.append(_note("FSN041", graph, value, "no room on chip between phases: loaded and computed again"))
     return found

@@ -6,7 +6,10 @@ and two exchanges of 32 bytes that must not share memory with their neighbour in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import msgspec
 
 from fstc.ir.graph import Node
 from fstc.ir.pattern import Pattern, Root, in_order
@@ -26,7 +29,7 @@ class Schedule:
     places: dict[str, AxisPlace]
     nests: tuple[Nest, ...]
     holds: tuple[Hold, ...]
-    dropped: tuple[Held, ...]  # wanted, but there is no room: loaded or computed again
+    dropped: tuple[int, ...]  # values that were wanted, but there is no room: loaded or computed again
     exchanges: tuple[Exchange, ...]
     shared: int
     registers: int
@@ -51,60 +54,88 @@ def component_bytes(pattern: Pattern, node: Node) -> int:
     return total if node.op.monoid is not None else total + 1
 
 
+Wanted = Callable[[frozenset[int]], tuple[Held, ...]]
+"""What to keep on chip when some values cannot be kept."""
+
+
 def make_schedule(
-    pattern: Pattern, held: tuple[Held, ...], placement: tuple[AxisPlace, ...], *, registers: int, shared: int
+    pattern: Pattern, wanted: Wanted, placement: tuple[AxisPlace, ...], *, registers: int, shared: int
 ) -> Schedule | str:
-    """The schedule, or why there is none. ``registers`` a thread and ``shared`` bytes a block are the limits."""
+    """The schedule, or why there is none. ``registers`` a thread and ``shared`` bytes a block are the limits.
+
+    A value that finds no room is left out and what to keep is asked for anew: others then live longer.
+    """
     places = {p.axis: p for p in placement}
     warps = max((p.warp_stride * p.warps for p in placement), default=1)
     nests = _nests(pattern, places)
     accumulated = {n.id: accumulators(pattern, n, places) for n in pattern.reductions}
     if max(accumulated.values(), default=0) > REGISTER_ARRAY:
         return "too many partial results in one thread"
-    epoch, epochs = 0, []
-    crossing = {n.id: _crosses_warps(pattern, n, places) for n in pattern.reductions}
+    epochs = _epochs(pattern, places)
+    exchanges = _exchanges(pattern, places, accumulated, warps, epochs)
+    base = BASE_REGISTERS + min(max((_working(pattern, n, places) for n in nests), default=1), 32)
+    base += sum(accumulated.values())
+    if base > registers + 24:
+        return f"registers: about {base} needed, limit {registers}"
+    budget = _Budget(registers, shared - sum(life.size for life in exchanges.values()), warps * 32, base)
+    excluded: frozenset[int] = frozenset()
+    while True:
+        held = wanted(excluded)
+        chosen, dropped, used = _carriers(pattern, held, places, budget)
+        if not dropped:
+            break
+        excluded |= dropped
+    body = _unrolled(pattern, nests, places, chosen)
+    if body > LARGEST_BODY:
+        return f"{body:.0f} instructions a thread would be unrolled, limit {LARGEST_BODY}"
+    spans = {h.value: (epochs[h.first], epochs[h.last], h.size) for h in held}
+    on_chip = {
+        h.value: Life(h.elements * spans[h.value][2] * budget.threads, *spans[h.value][:2])
+        for h in chosen
+        if h.carrier == "shared"
+    }
+    offsets, total = place((*exchanges.values(), *on_chip.values()))
+    if total > shared:
+        return f"shared memory: needs {total} bytes, limit {shared}"
+    at = dict(zip((*exchanges, *(-1 - v for v in on_chip)), offsets, strict=True))
+    return Schedule(
+        places=places,
+        nests=nests,
+        holds=tuple(msgspec.structs.replace(h, offset=at.get(-1 - h.value, 0)) for h in chosen),
+        dropped=tuple(sorted(excluded)),
+        exchanges=tuple(
+            Exchange(node=n, offset=at[n], bytes=life.size, phase=pattern.depth[n] - 1) for n, life in exchanges.items()
+        ),
+        shared=total,
+        registers=used,
+        threads=budget.threads,
+        barriers=epochs[-1],
+    )
+
+
+def _epochs(pattern: Pattern, places: dict[str, AxisPlace]) -> list[int]:
+    """Barriers before each phase, and last those of the whole kernel."""
+    found = [0]
     for phase in range(pattern.phases()):
-        epochs.append(epoch)
-        if any(crossing[n.id] for n in pattern.reductions if pattern.depth[n.id] - 1 == phase):
-            epoch += 1
-    lives: list[Life] = []
-    owners: list[tuple[str, int]] = []
+        nodes = [n for n in pattern.reductions if pattern.depth[n.id] - 1 == phase]
+        found.append(found[-1] + any(_crosses_warps(pattern, n, places) for n in nodes))
+    return found
+
+
+def _exchanges(
+    pattern: Pattern, places: dict[str, AxisPlace], accumulated: dict[int, int], warps: int, epochs: list[int]
+) -> dict[int, Life]:
+    """Per reduction that crosses warps: its buffer, written before the phase's barrier and read after it."""
+    found: dict[int, Life] = {}
     for node in pattern.reductions:
-        if crossing[node.id]:
+        if _crosses_warps(pattern, node, places):
             lanes = 1
             for axis in pattern.kept(node):
                 lanes *= places[axis].lanes
             size = warps * lanes * accumulated[node.id] * component_bytes(pattern, node)
-            phase = pattern.depth[node.id] - 1
-            lives.append(Life(size, epochs[phase], epochs[phase] + 1))
-            owners.append(("exchange", node.id))
-    carriers = _carriers(pattern, held, places, nests, accumulated, registers, shared, warps, lives, epochs)
-    if isinstance(carriers, str):
-        return carriers
-    chosen, dropped, used = carriers
-    body = _unrolled(pattern, nests, places, chosen)
-    if body > LARGEST_BODY:
-        return f"{body:.0f} instructions a thread would be unrolled, limit {LARGEST_BODY}"
-    for hold in chosen:
-        if hold.carrier == "shared":
-            source = next(h for h in held if h.value == hold.value)
-            lives.append(Life(_shared_size(hold, source, warps), epochs[source.first], epochs[source.last]))
-            owners.append(("hold", hold.value))
-    offsets, total = place(tuple(lives))
-    at = dict(zip(owners, offsets, strict=True))
-    exchanges = tuple(
-        Exchange(node=n.id, offset=at["exchange", n.id], bytes=life.size, phase=pattern.depth[n.id] - 1)
-        for (kind, owner), life in zip(owners, lives, strict=True)
-        if kind == "exchange"
-        for n in (pattern.graph.nodes[owner],)
-    )
-    holds = tuple(
-        Hold(value=h.value, axes=h.axes, carrier=h.carrier, elements=h.elements, offset=at.get(("hold", h.value), 0))
-        for h in chosen
-    )
-    if total > shared:
-        return f"shared memory: needs {total} bytes, limit {shared}"
-    return Schedule(places, nests, holds, dropped, exchanges, total, used, warps * 32, epoch)
+            epoch = epochs[pattern.depth[node.id] - 1]
+            found[node.id] = Life(size, epoch, epoch + 1)
+    return found
 
 
 def _unrolled(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisPlace], holds: list[Hold]) -> float:
@@ -180,46 +211,38 @@ def _shares(nest: tuple[str, ...], loops: tuple[str, ...], places: dict[str, Axi
     return nest == loops or (nest[: len(loops)] == loops and all(places[a].vector == 1 for a in loops))
 
 
-def _shared_size(hold: Hold, held: Held, warps: int) -> int:
-    return hold.elements * held.size * warps * 32
+@dataclass(frozen=True)
+class _Budget:
+    registers: int  # a thread
+    shared: int  # bytes a block, what exchanges leave
+    threads: int
+    base: int  # registers that are needed whatever is kept
 
 
 def _carriers(
-    pattern: Pattern,
-    held: tuple[Held, ...],
-    places: dict[str, AxisPlace],
-    nests: tuple[Nest, ...],
-    accumulated: dict[int, int],
-    registers: int,
-    shared: int,
-    warps: int,
-    exchanges: list[Life],
-    epochs: list[int],
-) -> tuple[list[Hold], tuple[Held, ...], int] | str:
-    """Registers for what fits, then shared memory, the smallest first; what fits nowhere is dropped."""
-    working = max((_working(pattern, nest, places) for nest in nests), default=1)
-    partial = sum(accumulated.values())
-    base = BASE_REGISTERS + min(working, 32) + partial
-    if base > registers + 24:
-        return f"registers: about {base} needed, limit {registers}"
-    spent = [base] * pattern.phases()  # between a phase and the next; what ends and begins in one phase shares
-    taken = sum(life.size for life in exchanges)
+    pattern: Pattern, held: tuple[Held, ...], places: dict[str, AxisPlace], budget: _Budget
+) -> tuple[list[Hold], frozenset[int], int]:
+    """Registers for what fits, then shared memory, the smallest first: (holds, what fits nowhere, registers used)."""
+    spent = [budget.base] * pattern.phases()  # between a phase and the next; what ends and begins in one phase shares
+    free = budget.shared
     chosen: list[Hold] = []
-    dropped: list[Held] = []
+    dropped: set[int] = set()
     for item in sorted(held, key=lambda h: (_elements(h, places) * max(h.size, 4), h.value)):
         count = _elements(item, places)
         cost = count * max(item.size, 4) // 4
         crossed = range(item.first, item.last)
-        if count <= REGISTER_ARRAY and all(spent[p] + cost <= registers for p in crossed):
+        if count <= REGISTER_ARRAY and all(spent[p] + cost <= budget.registers for p in crossed):
             for p in crossed:
                 spent[p] += cost
-            chosen.append(Hold(value=item.value, axes=item.axes, carrier="register", elements=count))
-        elif taken + count * item.size * warps * 32 <= shared:
-            taken += count * item.size * warps * 32
-            chosen.append(Hold(value=item.value, axes=item.axes, carrier="shared", elements=count))
+            carrier = "register"
+        elif count * item.size * budget.threads <= free:
+            free -= count * item.size * budget.threads
+            carrier = "shared"
         else:
-            dropped.append(item)
-    return sorted(chosen, key=lambda h: h.value), tuple(dropped), max(spent)
+            dropped.add(item.value)
+            continue
+        chosen.append(Hold(value=item.value, axes=item.axes, carrier=carrier, elements=count))
+    return sorted(chosen, key=lambda h: h.value), frozenset(dropped), max(spent)
 
 
 def _elements(item: Held, places: dict[str, AxisPlace]) -> int:
