@@ -2,7 +2,9 @@
 
 SMALL shrinks only axes that the real plan puts on the grid (rows, batches, channels of a statistic), so that
 reduced and vectorised extents, and with them placements and schemes, stay those of the real sizes. ODD makes
-every extent awkward: guards, tails and unaligned rows. Both keep a tensor below a few 10^5 elements.
+every extent awkward: guards, tails and unaligned rows. Both keep a tensor below a few 10^5 elements. SHIP is for
+the kernels that ship: a plan made at the real extents can be carried over to it (fstc/plan/transfer.py), so it must
+leave alone what a kernel reduces, and give a split reduction two parts or more.
 Example: ``SMALL["layernorm_train"] == {"N": 24}``.
 """
 
@@ -84,4 +86,12 @@ ODD: dict[str, Binding] = {
     "swiglu": {"N": 3, "F": 1003},
 }
 
-__all__ = ["ADAM_TENSORS", "ODD", "SMALL", "Binding"]
+SHIP: dict[str, Binding] = SMALL | {
+    "layernorm_bwd": {"N": 64},  # two parts of 32 rows
+    "bias_gelu_bwd": {"N": 256, "D": 512},  # two parts of 128 rows
+    "rmsnorm_bwd": {"N": 1024},  # two parts of 512 rows; D is reduced too
+    "bert_layer": {"B": 2},  # its matrix products want the real F
+    "transformer_loss": {},  # the mean over N is not split, and V is reduced
+}
+
+__all__ = ["ADAM_TENSORS", "ODD", "SHIP", "SMALL", "Binding"]

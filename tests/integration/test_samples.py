@@ -1,0 +1,118 @@
+"""Every sample down the whole road: the kernels that ship on three devices, run and checked on the host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fstc.plan.artefact import Plan
+from tests.integration.shipped import (
+    DEVICES,
+    SAMPLES,
+    Libraries,
+    compile_kernels,
+    complaints,
+    real_plan,
+    ship,
+    verify_on_host,
+)
+from tests.samples import SAMPLES_DIR
+
+# Launches beside library calls, at the real extents.
+KERNELS = dict.fromkeys(SAMPLES, 1) | {
+    "asr_conv_module": 3,  # one a region
+    "bert_layer": 6,
+    "bias_gelu_bwd": 2,
+    "dien_attention": 6,
+    "layernorm_bwd": 2,
+    "rmsnorm_bwd": 3,
+    "transformer_loss": 2,
+}
+
+# What must move no byte beyond its floor, in one kernel a region.
+AT_THE_FLOOR = (
+    "adam",
+    "add_rmsnorm_quant",
+    "asr_conv_module",
+    "asr_masked_softmax",
+    "bias_gelu",
+    "crnn_lstm_cells",
+    "dien_augru_cell",
+    "dien_row_reduce",
+    "layernorm_train",
+    "qk_norm_rope",
+    "softmax_bwd",
+    "softmax_mask",
+    "swiglu",
+)
+MOST_BERT_KERNELS = 7
+
+
+@pytest.fixture(scope="module")
+def libraries(run_folder: Path) -> Libraries:
+    """All kernels of all samples and devices; compiling is most of the cost, so it is done once."""
+    return compile_kernels((k for s in SAMPLES for d in DEVICES for k in ship(s, d).kernels), run_folder)
+
+
+def shape(plan: Plan) -> list[tuple[object, ...]]:
+    """What a plan must keep when it is carried over: all but extents, grids and traffic."""
+    return [
+        (
+            kernel.scheme,
+            kernel.threads,
+            kernel.shared,
+            [
+                (
+                    [(p.axis, p.vector, p.lanes, p.lane_stride, p.warps, p.warp_stride, p.serial) for p in part.placement],
+                    part.nests,
+                    part.holds,
+                    part.exchanges,
+                    part.groups,
+                    [(e.value, e.user, e.scheme, e.carrier) for e in part.edges],
+                )
+                for part in kernel.parts
+            ],
+        )
+        for region in plan.regions
+        for kernel in region.kernels
+    ]
+
+
+def test_tables_name_samples() -> None:
+    assert {p.stem for p in SAMPLES_DIR.glob("*.fir")} == set(SAMPLES) == KERNELS.keys()
+    assert all(KERNELS[s] == 1 for s in AT_THE_FLOOR if s != "asr_conv_module")
+    assert KERNELS["bert_layer"] <= MOST_BERT_KERNELS
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_real_extents(sample: str, device: str) -> None:
+    graph, plan = real_plan(sample, device)
+    assert plan.device == device
+    assert plan.summary.kernels == KERNELS[sample], "changed? then say so in KERNELS"
+    assert plan.summary.bytes >= plan.summary.bytes_min
+    if sample in AT_THE_FLOOR:
+        assert plan.summary.bytes == plan.summary.bytes_min
+        assert all(len(region.kernels) == 1 for region in plan.regions)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_carried_over(sample: str, device: str) -> None:
+    """The kernels that the host checks are the kernels that ship."""
+    assert shape(ship(sample, device).plan) == shape(real_plan(sample, device)[1])
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_on_the_host(sample: str, device: str, libraries: Libraries) -> None:
+    """Four orders and the checker: no fault, results within tolerance, traffic as predicted."""
+    shipped = ship(sample, device)
+    found = verify_on_host(shipped, libraries)
+    assert complaints(found) == []
+    assert found.ok
+    assert len(found.traffic) == shipped.plan.summary.kernels
+    if sample in AT_THE_FLOOR:
+        assert [t.bytes for t in found.traffic] == [t.predicted_bytes for t in found.traffic]
+        assert sum(t.bytes for t in found.traffic) == shipped.plan.summary.bytes_min
