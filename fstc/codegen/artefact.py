@@ -49,7 +49,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     kernel: int = -1  # index into kernels
     node: int = -1  # library: node id in the graph
     reads: tuple[int, ...] = ()  # value ids, in parameter order (read and update parameters)
-    writes: tuple[int, ...] = ()  # value ids, in parameter order (write parameters; an update writes this value in place of what it read)
+    writes: tuple[int, ...] = ()  # value ids, in parameter order (write parameters; an update changes what it read)
 
 
 class Scratch(msgspec.Struct, frozen=True):
@@ -69,3 +69,25 @@ class Codegen(Artefact, frozen=True, kw_only=True):
     kernels: tuple[KernelCode, ...]
     steps: tuple[Step, ...]
     scratch: tuple[Scratch, ...]
+
+
+class Statement(msgspec.Struct, frozen=True):
+    """One statement of a kernel's text."""
+
+    line: int  # 1-based
+    kind: str  # "op", "index", "barrier" or "control"
+    op: str  # "%name = op", "%name" of a tensor that is loaded or kept; empty where no value is computed
+    place: str  # "file:line:column" of the op in the .fir; empty for values that only the plan knows
+
+
+class KernelMap(Artefact, frozen=True, kw_only=True):
+    """The ``.map.json`` beside a kernel."""
+
+    KIND: ClassVar[str] = "map"
+    VERSION: ClassVar[str] = "1.0"
+
+    kernel: str
+    symbol: str
+    file: str
+    digest: str  # of the text that the lines count
+    statements: tuple[Statement, ...]

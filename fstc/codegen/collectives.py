@@ -6,9 +6,9 @@ thread folds the eight values in the same order. The result is known to all thre
 
 from __future__ import annotations
 
-from fstc.codegen.context import Context
-from fstc.codegen.digits import digit
-from fstc.codegen.program import Block, Line
+from fstc.codegen.context import Context, Level
+from fstc.codegen.digits import added, digit, scaled
+from fstc.codegen.program import Block, Line, Scope
 from fstc.codegen.values import Values, rounded
 from fstc.ir.graph import Node
 from fstc.ir.ops import literal
@@ -71,8 +71,22 @@ class Collectives:
 
     # -- within a warp ----------------------------------------------------------------------------------------
 
-    def _arrays(self, node: Node) -> list[str]:
-        return [f"r{self.ctx.prefix}{v}" for v in node.outputs]
+    def _count(self, node: Node) -> int:
+        return self.ctx.count(self.ctx.pattern.kept(node))
+
+    def _state(self, node: Node) -> list[str]:
+        """One partial result, component by component."""
+        return [self.ctx.cell(f"r{v}", self._count(node)) for v in node.outputs]
+
+    def _read(self, node: Node, texts: list[str], items: list[Line | Block]) -> list[str]:
+        """Another thread's partial result; named where a combiner uses it more than once."""
+        if len(texts) == 1 and self.values.monoid(node) is not None:
+            return texts
+        names = []
+        for text, value in zip(texts, node.outputs, strict=True):
+            names.append(self.ctx.fresh("x"))
+            items.append(Line(f"const {self.graph.type(value).dtype.compute} {names[-1]} = {text};"))
+        return names
 
     def _shuffles(self, node: Node) -> None:
         masks: list[int] = []
@@ -84,17 +98,12 @@ class Collectives:
                 masks.append(place.lane_stride * radix)
         if not masks:
             return
-        count = self.ctx.count(self.ctx.pattern.kept(node))
         items: list[Line | Block] = []
-        state = [f"{a}[k]" for a in self._arrays(node)]
+        state = self._state(node)
         for mask in sorted(masks, reverse=True):
-            other = []
-            for text, value in zip(state, node.outputs, strict=True):
-                name = self.ctx.fresh("x")
-                items.append(Line(f"const {self.graph.type(value).dtype.compute} {name} = fst::shfl_xor({text}, {mask});"))
-                other.append(name)
+            other = self._read(node, [f"fst::shfl_xor({text}, {mask})" for text in state], items)
             self.values.combine(node, state, other, items)
-        self.ctx.top.append(Block(f"for (int k = 0; k < {count}; ++k) {{", items, unroll=True))
+        self.ctx.top += self.ctx.each(self._count(node), items)
 
     # -- across warps -----------------------------------------------------------------------------------------
 
@@ -107,40 +116,41 @@ class Collectives:
             place = self.ctx.places[axis]
             if place.lanes > 1:
                 text = digit("lane", place.lane_stride, place.lanes, place.lane_stride * place.lanes == tops["lane"])
-                parts.append(f"({text})" + (f" * {total}" if total > 1 else ""))
+                parts.append(scaled(text, total))
                 total *= place.lanes
-        return " + ".join(parts) or "0", total
+        return added(*parts), total
+
+    def _cell(self, node: Node, warp: str) -> str:
+        """Position of partial result ``k`` of a warp in the exchange."""
+        count = self._count(node)
+        lane, lanes = self._kept_lanes(node)
+        row = added(scaled(warp, lanes), lane)
+        return row if count == 1 else added(scaled(row, count), "k")
 
     def _buffers(self, node: Node) -> list[str]:
         """Pointers into the arena, one a component."""
-        exchange = self.ctx.exchanges[node.id]
-        count = self.ctx.count(self.ctx.pattern.kept(node))
+        offset = self.ctx.exchanges[node.id].offset
         _, lanes = self._kept_lanes(node)
-        offset, names = exchange.offset, []
-        for value in node.outputs:
-            dtype = self.graph.type(value).dtype
-            name = f"m{self.ctx.prefix}{value}"
-            names.append(name)
-            ctype = dtype.compute
-            self.ctx.top.append(
-                Line(f"{ctype}* {name} = reinterpret_cast<{ctype}*>(arena + {offset});", self.ctx.origin(node))
-            )
-            size = max(4, dtype.size) if dtype.is_float else dtype.size
-            offset += self.ctx.warps * lanes * count * size
-        return names
+        rows = self.ctx.warps * lanes * self._count(node)
+        dtypes = {v: self.graph.type(v).dtype for v in node.outputs}
+        sizes = {v: max(4, d.size) if d.is_float else d.size for v, d in dtypes.items()}
+        for value in sorted(node.outputs, key=lambda v: -sizes[v]):  # the widest first, so that all are aligned
+            ctype = dtypes[value].compute
+            where = added("arena", str(offset))
+            declared = f"{ctype}* m{value} = reinterpret_cast<{ctype}*>({where});"
+            self.ctx.top.append(Line(declared, self.ctx.origin(node)))
+            offset += rows * sizes[value]
+        return [f"m{v}" for v in node.outputs]
 
     def _publish(self, node: Node) -> None:
         names = self._buffers(node)
-        count = self.ctx.count(self.ctx.pattern.kept(node))
-        lane, lanes = self._kept_lanes(node)
         leaders = self._leader_tests(node)
-        row = f"(warp * {lanes} + {lane})" if lanes > 1 else "warp"
         body: list[Line | Block] = [
-            Line(f"{name}[{row} * {count} + k] = {array}[k];", self.ctx.origin(node))
-            for name, array in zip(names, self._arrays(node), strict=True)
+            Line(f"{name}[{self._cell(node, 'warp')}] = {text};", self.ctx.origin(node))
+            for name, text in zip(names, self._state(node), strict=True)
         ]
-        loop = Block(f"for (int k = 0; k < {count}; ++k) {{", body, unroll=True)
-        self.ctx.top.append(Block(f"if ({' && '.join(leaders)}) {{" if leaders else "{", [loop]))
+        items = self.ctx.each(self._count(node), body)
+        self.ctx.top += [Block(f"if ({' && '.join(leaders)}) {{", items)] if leaders else items
 
     def _leader_tests(self, node: Node) -> list[str]:
         tests: list[str] = []
@@ -158,9 +168,6 @@ class Collectives:
 
     def _gather(self, node: Node) -> None:
         """Every thread folds the partial results of its row in the order of the warps."""
-        names = [f"m{self.ctx.prefix}{v}" for v in node.outputs]
-        count = self.ctx.count(self.ctx.pattern.kept(node))
-        lane, lanes = self._kept_lanes(node)
         tops = self.ctx.tops
         own: list[str] = []
         loops: list[tuple[str, int, int]] = []
@@ -168,48 +175,40 @@ class Collectives:
             place = self.ctx.places[axis]
             if place.warps > 1:
                 text = digit("warp", place.warp_stride, place.warps, place.warp_stride * place.warps == tops["warp"])
-                own.append(f"({text})" + (f" * {place.warp_stride}" if place.warp_stride > 1 else ""))
+                own.append(scaled(text, place.warp_stride))
                 loops.append((f"j{len(loops)}", place.warps, place.warp_stride))
-        first = self.ctx.fresh("g")
-        self.ctx.top.append(Line(f"const int {first} = warp - {' - '.join(own)};"))
-        moved = " + ".join([first, *(name if stride == 1 else f"{name} * {stride}" for name, _, stride in loops)])
-        row = f"(({moved}) * {lanes} + {lane})" if lanes > 1 else f"({moved})"
-        state = [f"{a}[k]" for a in self._arrays(node)]
+        first = "0"
+        if own != ["warp"]:
+            first = self.ctx.fresh("g")
+            self.ctx.top.append(Line(f"const int {first} = warp - {' - '.join(scaled(text, 1) for text in own)};"))
+        row = added(first, *(scaled(name, stride) for name, _, stride in loops))
+        state = self._state(node)
         body: list[Line | Block] = []
-        other = []
-        for name, value in zip(names, node.outputs, strict=True):
-            read = self.ctx.fresh("x")
-            body.append(Line(f"const {self.graph.type(value).dtype.compute} {read} = {name}[{row} * {count} + k];"))
-            other.append(read)
+        other = self._read(node, [f"m{v}[{self._cell(node, row)}]" for v in node.outputs], body)
         self.values.combine(node, state, other, body)
         inner: list[Line | Block] = body
         for name, radix, _ in reversed(loops):
             inner = [Block(f"for (int {name} = 0; {name} < {radix}; ++{name}) {{", inner, unroll=True)]
         reset: list[Line | Block] = [Line(f"{s} = {self.identity(node, k)};") for k, s in enumerate(state)]
-        self.ctx.top.append(Block(f"for (int k = 0; k < {count}; ++k) {{", [*reset, *inner], unroll=True))
+        self.ctx.top += self.ctx.each(self._count(node), [*reset, *inner])
 
     # -- the result -------------------------------------------------------------------------------------------
 
     def _round(self, node: Node) -> None:
         """Apply an initial value once, and round a narrow float once."""
-        count = self.ctx.count(self.ctx.pattern.kept(node))
         inits = initials(self.graph, node)
         monoid = self.values.monoid(node)
         items: list[Line | Block] = []
-        for k, (array, value) in enumerate(zip(self._arrays(node), node.outputs, strict=True)):
+        for k, (state, value) in enumerate(zip(self._state(node), node.outputs, strict=True)):
             dtype = self.graph.type(value).dtype
             if inits and monoid is not None:
                 text = self._initial(inits[k])
-                items.append(Line(f"{array}[k] = fst::op_{monoid}({text}, {array}[k]);", self.ctx.origin(node)))
+                items.append(Line(f"{state} = fst::op_{monoid}({text}, {state});", self.ctx.origin(node)))
             if dtype.is_float and dtype.size < 4:
-                items.append(Line(f"{array}[k] = {rounded(dtype, f'{array}[k]')};", self.ctx.origin(node)))
-        if items:
-            self.ctx.top.append(Block(f"for (int k = 0; k < {count}; ++k) {{", items, unroll=True))
+                items.append(Line(f"{state} = {rounded(dtype, state)};", self.ctx.origin(node)))
+        self.ctx.top += self.ctx.each(self._count(node), items) if items else []
 
     def _initial(self, value: int) -> str:
-        from fstc.codegen.context import Level
-        from fstc.codegen.program import Scope
-
         scope = Scope()
         self.ctx.levels = [Level(scope, set())]
         text = self.values.at(value, ())

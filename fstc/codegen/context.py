@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from fstc.codegen.digits import slot, tops
 from fstc.codegen.program import Block, Line, Scope
 from fstc.ir.graph import Node
-from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.ir.pattern import Pattern
+from fstc.ir.types import DType
+from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 
 
 @dataclass
@@ -30,7 +31,6 @@ class Context:
     nests: tuple[Nest, ...]
     holds: dict[int, Hold]
     exchanges: dict[int, Exchange]
-    prefix: str  # of everything declared at the part's top, so that packed parts do not clash
     params: Mapping[int, str]  # input and output values -> pointer names
     warps: int  # of the launch
     wide: bool  # 64-bit indices
@@ -40,6 +40,7 @@ class Context:
     loops: dict[str, tuple[str, str]] = field(default_factory=dict)  # axis -> (serial step, vector element) here
     defined: set[int] = field(default_factory=set)  # holds that have been written
     top: list[Line | Block] = field(default_factory=list)
+    stored: dict[str, str] = field(default_factory=dict)  # value in a register -> the same in its storage type
     serial: dict[str, int] = field(default_factory=dict)  # name families -> numbers used
 
     @property
@@ -58,10 +59,26 @@ class Context:
         self.serial[family] = number + 1
         return f"{family}{number}"
 
-    def declare(self, ctype: str, text: str, scope: Scope, origin: str = "") -> str:
-        name = self.fresh("v")
-        scope.before.append(Line(f"const {ctype} {name} = {text};", origin))
+    def declare(self, ctype: str, text: str, scope: Scope, origin: str = "", family: str = "v") -> str:
+        name = self.fresh(family)
+        scope.before.append(Line(f"const {ctype} {name} = {text};", origin, name))
         return name
+
+    def up(self, dtype: DType, text: str, scope: Scope, origin: str = "") -> str:
+        """A stored element in its compute type; a statement only where that is another type."""
+        if dtype.storage == dtype.compute:
+            return text
+        name = self.declare(dtype.compute, f"fst::up({text})", scope, origin)
+        self.stored[name] = text
+        return name
+
+    def down(self, dtype: DType, text: str) -> str:
+        """A value in its storage type; what is known to be rounded already is not rounded again."""
+        return text if dtype.storage == dtype.compute else self.stored.get(text, f"fst::down<{dtype.storage}>({text})")
+
+    def each(self, count: int, items: list[Line | Block]) -> list[Line | Block]:
+        """``items`` for every ``k`` below ``count``; they stand alone where there is one."""
+        return items if count == 1 else [Block(f"for (int k = 0; k < {count}; ++k) {{", items, unroll=True)]
 
     def origin(self, node: Node) -> str:
         value = self.pattern.graph.values[node.outputs[0]]
@@ -88,6 +105,10 @@ class Context:
         for branch in self.branches:
             found.update(branch.names)
         return found
+
+    def cell(self, array: str, count: int, position: str = "k") -> str:
+        """An element of a thread's array; an array of one element is a plain variable."""
+        return array if count == 1 else f"{array}[{position}]"
 
     def slot(self, axes: tuple[str, ...], fixed: Mapping[str, int] | None = None) -> str:
         """Position in an array over ``axes`` at the current loops; ``fixed`` axes sit at a constant index."""

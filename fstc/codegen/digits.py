@@ -32,9 +32,19 @@ def base_text(place: AxisPlace, tops: Mapping[str, int]) -> str:
             weight *= place.serial
         if radix > 1:
             text = digit(source, stride, radix, stride * radix == tops[level])
-            parts.append(f"({text}) * {weight}" if weight > 1 else f"({text})" if " " in text else text)
+            parts.append(scaled(text, weight))
         weight *= radix
     return " + ".join(parts) or "0"
+
+
+def scaled(text: str, weight: int) -> str:
+    inner = f"({text})" if " " in text else text
+    return inner if weight == 1 else f"{inner} * {weight}"
+
+
+def added(*texts: str) -> str:
+    """A sum without its zeros."""
+    return " + ".join(t for t in texts if t != "0") or "0"
 
 
 def step(place: AxisPlace) -> int:

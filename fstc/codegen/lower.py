@@ -10,13 +10,13 @@ from collections.abc import Mapping
 
 from fstc.codegen.collectives import Collectives
 from fstc.codegen.context import Context, Level
-from fstc.codegen.digits import base_text, step
-from fstc.codegen.program import Block, Line, Scope
+from fstc.codegen.digits import added, base_text, scaled, step
+from fstc.codegen.program import Block, Line, Scope, pruned
 from fstc.codegen.values import Values
 from fstc.ir.graph import Node
 from fstc.ir.ops.opdef import Form
-from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.ir.pattern import Pattern, initials, operands, scan_index
+from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.support.affine import linearize
 
 
@@ -29,7 +29,6 @@ def lower_part(
     *,
     params: Mapping[int, str],
     warps: int,
-    prefix: str,
     wide: bool,
 ) -> list[Line | Block]:
     """The body of one part. Ids are those of ``pattern.graph``; ``block`` and ``arena`` are declared by the caller."""
@@ -39,7 +38,6 @@ def lower_part(
         nests=nests,
         holds={h.value: h for h in holds},
         exchanges={e.node: e for e in exchanges},
-        prefix=prefix,
         params=params,
         warps=warps,
         wide=wide,
@@ -71,20 +69,21 @@ class _Lowering:
             for node in reductions:
                 for k, value in enumerate(node.outputs):
                     self.results[value] = (self.array(node, k), self.pattern.kept(node))
-        return self.ctx.top
+        return pruned(self.ctx.top)
 
     # -- declarations -----------------------------------------------------------------------------------------
 
     def _bases(self) -> None:
         tops = self.ctx.tops
         for axis, place in self.ctx.places.items():
-            name = f"{axis}{self.ctx.prefix}"
             text = base_text(place, tops)
-            self.ctx.bases[axis] = name
-            self.ctx.top.append(Line(f"const {self.ctx.index_type} {name} = {text};", f"axis {axis}, extent {place.extent}"))
+            self.ctx.bases[axis] = axis if text != "0" else text
+            if text != "0":
+                declared = f"const {self.ctx.index_type} {axis} = {text};"
+                self.ctx.top.append(Line(declared, f"axis {axis}, extent {place.extent}", axis))
 
     def array(self, node: Node, component: int) -> str:
-        return f"r{self.ctx.prefix}{node.outputs[component]}"
+        return f"r{node.outputs[component]}"
 
     def _accumulators(self, phase: int) -> None:
         """Partial results of the phase's reductions; an initial value may be a result of an earlier phase."""
@@ -96,17 +95,20 @@ class _Lowering:
                 dtype = self.graph.type(value).dtype
                 first = self._first(node, k)
                 name = self.array(node, k)
+                if count == 1:
+                    self.ctx.top.append(Line(f"{dtype.compute} {name} = {first};", self.ctx.origin(node)))
+                    continue
                 self.ctx.top.append(Line(f"{dtype.compute} {name}[{count}];", self.ctx.origin(node)))
-                fill = Block(f"for (int k = 0; k < {count}; ++k) {{", [Line(f"{name}[k] = {first};")], unroll=True)
-                self.ctx.top.append(fill)
+                self.ctx.top += self.ctx.each(count, [Line(f"{name}[k] = {first};")])
 
     def _holds(self) -> None:
         for value, hold in self.ctx.holds.items():
             storage = self.graph.type(value).dtype.storage
             origin = f"%{self.graph.values[value].name}, kept in {hold.carrier}"
-            name = f"h{self.ctx.prefix}{value}"
+            name = f"h{value}"
             if hold.carrier == "register":
-                self.ctx.top.append(Line(f"{storage} {name}[{hold.elements}];", origin))
+                size = f"[{hold.elements}]" if hold.elements > 1 else ""
+                self.ctx.top.append(Line(f"{storage} {name}{size};", origin))
             else:
                 self.ctx.top.append(
                     Line(f"{storage}* {name} = reinterpret_cast<{storage}*>(arena + {hold.offset});", origin)
@@ -169,12 +171,15 @@ class _Lowering:
 
     def _serial_loop(self, axis: str, nest: Nest) -> Block:
         ctx, place = self.ctx, self.ctx.places[axis]
-        counter, name = f"s{axis}", f"{axis}{ctx.prefix}s"
+        counter, name, base = f"s{axis}", f"{axis}s", ctx.bases[axis]
         unroll: bool | int = True if self._indexes_array(axis, nest) else nest.unroll
         block = Block(f"for (int {counter} = 0; {counter} < {place.serial}; ++{counter}) {{", unroll=unroll)
         stride = step(place)
-        shift = counter if stride == 1 else f"{counter} * {stride}"
-        block.items.append(Line(f"const {ctx.index_type} {name} = {ctx.bases[axis]} + {shift};"))
+        if stride == 1 and base == "0":
+            name = counter
+        else:
+            shift = added(base, scaled(counter, stride))
+            block.items.append(Line(f"const {ctx.index_type} {name} = {shift};", defines=name))
         if place.covered > place.extent:
             block.items.append(Block(f"if ({name} < {place.extent}) {{"))
         bound = {axis} if place.vector == 1 else set()
@@ -184,10 +189,13 @@ class _Lowering:
 
     def _vector_loop(self, axis: str) -> Block:
         ctx, place = self.ctx, self.ctx.places[axis]
-        counter, name = f"e{axis}", f"{axis}{ctx.prefix}e"
+        counter, name = f"e{axis}", f"{axis}e"
         block = Block(f"for (int {counter} = 0; {counter} < {place.vector}; ++{counter}) {{", unroll=True)
         chunk = ctx.names(len(ctx.levels) - 1)[axis]
-        block.items.append(Line(f"const {ctx.index_type} {name} = {chunk} + {counter};"))
+        if chunk == "0":
+            name = counter
+        else:
+            block.items.append(Line(f"const {ctx.index_type} {name} = {chunk} + {counter};", defines=name))
         if place.covered > place.extent and place.extent % place.vector:
             block.items.append(Block(f"if ({name} < {place.extent}) {{"))
         ctx.levels.append(Level(Scope(names={axis: name}), {axis}))
@@ -197,9 +205,8 @@ class _Lowering:
     def _indexes_array(self, axis: str, nest: Nest) -> bool:
         """A register array must be indexed by constants, so the loops that index one are unrolled."""
         kept = any(h.carrier == "register" and axis in h.axes for h in self.ctx.holds.values())
-        partial = any(
-            axis in self.pattern.kept(n) and n.op.form is Form.REDUCE for n in self.pattern.reductions if n.id in nest.reduces
-        )
+        reduced = [n for n in self.pattern.reductions if n.id in nest.reduces and n.op.form is Form.REDUCE]
+        partial = any(axis in self.pattern.kept(n) for n in reduced)
         result = any(axis in axes for _, axes in self.results.values())
         return (kept or partial or result) and self.ctx.places[axis].serial <= 128
 
@@ -220,8 +227,8 @@ class _Lowering:
         if node.op.form is Form.SCAN:
             self._scan(node, texts[0], scope)
             return
-        position = ctx.slot(self.pattern.kept(node))
-        state = [f"{self.array(node, k)}[{position}]" for k in range(len(node.outputs))]
+        kept = self.pattern.kept(node)
+        state = [ctx.cell(self.array(node, k), ctx.count(kept), ctx.slot(kept)) for k in range(len(node.outputs))]
         if self.values.monoid(node) in ("argmax", "argmin"):
             index = at[node.attr("axis")].c_text(ctx.names(len(ctx.levels) - 1))
             texts.append(ctx.declare("fst::i32", f"fst::i32({index})", scope))
@@ -229,13 +236,13 @@ class _Lowering:
 
     def _scan(self, node: Node, text: str, scope: Scope) -> None:
         ctx, value = self.ctx, node.outputs[0]
-        position = ctx.slot(self.pattern.kept(node))
-        state = f"{self.array(node, 0)}[{position}]"
+        kept = self.pattern.kept(node)
+        state = ctx.cell(self.array(node, 0), ctx.count(kept), ctx.slot(kept))
         self.values.combine(node, [state], [text], scope.after)
         at = scan_index(self.graph, node, self.pattern.axes.index[node.inputs[0]])
         offset = linearize(at, self.graph.type(value).shape).c_text(ctx.names(len(ctx.levels) - 1))
-        storage = self.graph.type(value).dtype.storage
-        line = Line(f"{ctx.params[value]}[{offset}] = fst::down<{storage}>({state});", ctx.origin(node))
+        text = ctx.down(self.graph.type(value).dtype, state)
+        line = Line(f"{ctx.params[value]}[{offset}] = {text};", ctx.origin(node))
         scope.after.append(self._once(frozenset(self.pattern.axes.members[value]), line))
 
     def _store(self, value: int, axes: frozenset[str], chunk: int) -> None:
@@ -246,23 +253,18 @@ class _Lowering:
         text = self.values.at(value, at)
         scope = ctx.levels[ctx.level_of(axes)].scope
         offset = linearize(at, self.graph.type(value).shape)
-        axis, width = self.values.tiles.vector(value, offset)
+        tile = self.values.tiles.tile(value, offset)
         origin = f"%{self.graph.values[value].name}"
-        if width == 1:
+        if tile is None:
             where = offset.c_text(ctx.names(len(ctx.levels) - 1))
-            line = Line(f"{ctx.params[value]}[{where}] = fst::down<{dtype.storage}>({text});", origin)
+            line = Line(f"{ctx.params[value]}[{where}] = {ctx.down(dtype, text)};", origin)
             scope.after.append(self._once(axes, line))
             return
-        tile_axes = self.values.tiles.axes(offset)
         name = ctx.fresh("o")
-        total = 1
-        for a in tile_axes:
-            total *= ctx.places[a].vector
-        ctx.levels[chunk].scope.before.append(Line(f"{dtype.storage} {name}[{total}];", origin))
-        position = self.values.tiles.position(tile_axes)
-        scope.after.append(Line(f"{name}[{position}] = fst::down<{dtype.storage}>({text});", origin))
+        ctx.levels[chunk].scope.before.append(Line(f"{tile.declaration(name)};", origin))
+        scope.after.append(Line(f"{tile.element(name, ctx.loops)} = {ctx.down(dtype, text)};", origin))
         items: list[Line | Block] = []
-        self.values.tiles.store(value, offset, axis, width, name, chunk, items)
+        self.values.tiles.store(tile, name, chunk, items)
         ctx.levels[chunk].scope.after.append(self._once(axes, *items))
 
     def _once(self, axes: frozenset[str], *items: Line | Block) -> Line | Block:

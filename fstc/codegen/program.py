@@ -6,14 +6,20 @@ a line keeps the op that it computes so that compiler messages and faults map ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 @dataclass
 class Line:
+    """``defines`` names the variable of a declaration that has no other effect."""
+
     text: str
     origin: str = ""
+    defines: str = ""
 
 
 @dataclass
@@ -48,6 +54,23 @@ class Text:
     indent: int
     text: str
     origin: str
+
+
+def pruned(items: list[Line | Block], used: set[str] | None = None) -> list[Line | Block]:
+    """The program without declarations that nothing reads; ``used`` collects names from the end to the start."""
+    used = set() if used is None else used
+    kept: list[Line | Block] = []
+    for item in reversed(items):
+        if isinstance(item, Block):
+            item.items = pruned(item.items, used)
+            used.update(NAME.findall(item.head))
+        elif item.defines and item.defines not in used:
+            continue
+        else:
+            used.discard(item.defines)
+            used.update(set(NAME.findall(item.text)) - {item.defines})
+        kept.append(item)
+    return kept[::-1]
 
 
 def flatten(items: list[Line | Block], indent: int = 1) -> Iterator[Text]:

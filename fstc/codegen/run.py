@@ -1,7 +1,7 @@
 """codegen: from a plan to kernels as text and the steps that run them.
 
-Example: ``codegen, sources = generate(graph, plan, device)``; ``sources["kernels/softmax_1f2e.cu"]`` is a readable kernel.
-Kernels whose text is equal are one kernel.
+Example: ``codegen, sources = generate(graph, plan, device)``; ``sources["kernels/softmax_1f2e.cu"]`` is a readable
+kernel. Kernels whose text without comments is equal are one kernel.
 """
 
 from __future__ import annotations
@@ -58,13 +58,12 @@ def generate(graph: Graph, plan: Plan, device: Device) -> tuple[Codegen, dict[st
             for mode, values in (("read", lowered.reads), ("write", lowered.writes))
             for v in values
         )
-        text = render(view)
-        digest = hashlib.sha256(f"{text}|{kernel.threads}|{kernel.blocks}|{kernel.shared}|{params}".encode()).hexdigest()
+        digest = _identity(view, kernel, params)
         if digest in seen:
             index[at] = seen[digest]
             continue
         symbol = f"{SYMBOL}_{digest[:12]}"
-        text = text.replace(SYMBOL, symbol, 1)
+        text = render(view).replace(SYMBOL, symbol, 1)
         file = f"kernels/{_safe(name)}_{digest[:8]}.cu"
         seen[digest] = index[at] = len(kernels)
         sources[file] = text
@@ -85,6 +84,13 @@ def generate(graph: Graph, plan: Plan, device: Device) -> tuple[Codegen, dict[st
     steps = tuple(_step(s, index) for s in plan.steps)
     scratch = tuple(Scratch(s.id, s.name, s.dtype, s.shape) for s in plan.scratch)
     return Codegen(device=plan.device, kernels=tuple(kernels), steps=steps, scratch=scratch), sources
+
+
+def _identity(view: KernelView, kernel: Kernel, params: tuple[Param, ...]) -> str:
+    """Digest of what a kernel is, whatever its values are called: its text without comments, and its launch."""
+    code = [view.bounds, *(p.text for p in view.params), *(f"{t.indent} {t.text}" for t in view.lines)]
+    launch = f"{kernel.threads}|{kernel.blocks}|{kernel.shared}|{params}"
+    return hashlib.sha256("\n".join([*code, launch]).encode()).hexdigest()
 
 
 def _step(step: object, index: dict[tuple[int, int], int]) -> Step:
@@ -122,7 +128,7 @@ def lower_kernel(region: Graph, kernel: Kernel, wide: bool) -> Lowered:
     packed = len(kernel.parts) > 1
     index_type = "fst::i64" if wide else "int"
     for number, part in enumerate(kernel.parts):
-        body = _part(region, part, pointer, kernel.threads // 32, f"_{number}" if packed else "", wide)
+        body = _part(region, part, pointer, kernel.threads // 32, wide)
         at = f"blockIdx.x - {start}" if start else "blockIdx.x"
         head: list[Line | Block] = [Line(f"const {index_type} block = {at};")] if part.blocks > 1 else []
         if packed:
@@ -135,9 +141,7 @@ def lower_kernel(region: Graph, kernel: Kernel, wide: bool) -> Lowered:
     return Lowered(tuple(items), reads, writes)
 
 
-def _part(
-    region: Graph, part: Part, pointer: dict[int, str], warps: int, prefix: str, wide: bool
-) -> list[Line | Block]:
+def _part(region: Graph, part: Part, pointer: dict[int, str], warps: int, wide: bool) -> list[Line | Block]:
     graph, origin = extract(region, part.nodes, keep=frozenset(part.outputs))
     local = {g: n for n, g in enumerate(origin)}
     rank = {n: i for i, n in enumerate(sorted(part.nodes))}
@@ -150,13 +154,13 @@ def _part(
         make_pattern(graph),
         part.placement,
         tuple(
-            msgspec.structs.replace(n, reduces=moved(n.reduces, rank), stores=moved(n.stores, local)) for n in part.nests
+            msgspec.structs.replace(n, reduces=moved(n.reduces, rank), stores=moved(n.stores, local))
+            for n in part.nests
         ),
         tuple(msgspec.structs.replace(h, value=local[h.value]) for h in part.holds),
         tuple(msgspec.structs.replace(e, node=rank[e.node]) for e in part.exchanges),
         params={local[v]: name for v, name in pointer.items() if v in local},
         warps=warps,
-        prefix=prefix,
         wide=wide,
     )
 
@@ -167,9 +171,8 @@ def view_of(kernel: Kernel, lowered: Lowered, region: Graph, name: str) -> Kerne
         for n, v in enumerate(values):
             ttype = region.type(v)
             const = "const " if mark == "p" else ""
-            params.append(
-                ParamView(f"{const}{ttype.dtype.storage}* __restrict__ {mark}{n}", comment(f"%{region.values[v].name} {ttype}"))
-            )
+            text = f"{const}{ttype.dtype.storage}* __restrict__ {mark}{n}"
+            params.append(ParamView(text, comment(f"%{region.values[v].name} {ttype}")))
     lines = tuple(
         type(t)(t.indent, t.text, comment(t.origin) if t.origin else "") for t in flatten(list(lowered.lines))
     )

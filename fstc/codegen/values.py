@@ -7,6 +7,7 @@ axes are known. Layout ops leave no statement: they change the index at which th
 from __future__ import annotations
 
 from fstc.codegen.context import Context
+from fstc.codegen.digits import added, scaled
 from fstc.codegen.program import Block, Line, Scope
 from fstc.codegen.tiles import Tiles
 from fstc.ir.axes import coordinates
@@ -15,8 +16,9 @@ from fstc.ir.indexing import CHOOSES, At, Condition, Read, reads
 from fstc.ir.ops import cuda_expr, literal
 from fstc.ir.ops.monoid import body_monoid, identity
 from fstc.ir.ops.opdef import Form
-from fstc.ir.types import DType
 from fstc.ir.pattern import Instance, initials, key_of, window_read
+from fstc.ir.types import DType
+from fstc.plan.artefact import REQUEST, Hold, vector_width
 from fstc.support.affine import Index, linearize, ranged, var
 
 
@@ -30,8 +32,9 @@ IDEMPOTENT = frozenset({"max", "min", "and", "or"})  # an initial value counts o
 
 def clamped(dtype: DType, text: str, low: int, high: int, kind: str) -> str:
     """A run-time index within its bounds, compared in its own type before it becomes one of ours."""
-    least, most = (0, 2 ** (8 * dtype.size)) if dtype.kind == "u" else (-(2 ** (8 * dtype.size - 1)), 2 ** (8 * dtype.size - 1))
-    above = f"{text} > {high} ? {high} : " if high < most - 1 else ""
+    bits = 8 * dtype.size - (dtype.kind == "i")
+    least, most = (-(1 << bits) if dtype.kind == "i" else 0), (1 << bits) - 1
+    above = f"{text} > {high} ? {high} : " if high < most else ""
     below = f"{text} < {low} ? {low} : " if low > least else ""
     return f"{below}{above}{kind}({text})"
 
@@ -44,6 +47,7 @@ class Values:
         self.graph: Graph = ctx.pattern.graph
         self.results = results  # value of a finished reduction -> (array, kept axes)
         self.tiles = Tiles(ctx)
+        self.pending: set[int] = set()  # holds written in the current nest; later nests may read them
 
     # -- entry ------------------------------------------------------------------------------------------------
 
@@ -64,7 +68,7 @@ class Values:
             text = self._load(value, index, scope, depth)
         if text is None and value in self.results:
             array, kept = self.results[value]
-            text = f"{array}[{self.ctx.slot(kept, self._fixed(value, index))}]"
+            text = self.ctx.cell(array, self.ctx.count(kept), self.ctx.slot(kept, self._fixed(value, index)))
         if text is None:
             text = self._compute(value, index, scope)
         scope.memo[key] = text
@@ -115,14 +119,15 @@ class Values:
                     fixed[axis] = where.const
                 elif where != var(axis, self.ctx.pattern.extent(axis)):
                     return None
-        position = self._position(hold.carrier, self.ctx.slot(hold.axes, fixed))
-        dtype = self.graph.type(value).dtype
-        return self.ctx.declare(dtype.compute, f"fst::up(h{self.ctx.prefix}{value}[{position}])", scope)
+        return self.ctx.up(self.graph.type(value).dtype, self._place(hold, fixed), scope)
 
-    def _position(self, carrier: str, slot: str) -> str:
-        if carrier == "register":
-            return slot
-        return f"({slot}) * {self.ctx.warps * 32} + threadIdx.x" if slot != "0" else "threadIdx.x"
+    def _place(self, hold: Hold, fixed: dict[str, int] | None = None) -> str:
+        """The held element at the current loops: in a register array, or in shared memory, neighbours side by side."""
+        slot = self.ctx.slot(hold.axes, fixed)
+        if hold.carrier == "register":
+            return self.ctx.cell(f"h{hold.value}", hold.elements, slot)
+        row = added(scaled(slot, self.ctx.warps * 32) if slot != "0" else "0", "threadIdx.x")
+        return f"h{hold.value}[{row}]"
 
     def _keep(self, value: int, index: At, text: str, scope: Scope) -> None:
         hold = self.ctx.holds.get(value)
@@ -130,26 +135,21 @@ class Values:
             return
         if any(a not in self.ctx.loops for a in hold.axes if self.ctx.places[a].per_thread > 1):
             return
-        position = self._position(hold.carrier, self.ctx.slot(hold.axes))
-        dtype = self.graph.type(value).dtype
-        scope.before.append(Line(f"h{self.ctx.prefix}{value}[{position}] = fst::down<{dtype.storage}>({text});"))
+        scope.before.append(Line(f"{self._place(hold)} = {self.ctx.down(self.graph.type(value).dtype, text)};"))
         self.pending.add(value)
-
-    @property
-    def pending(self) -> set[int]:
-        """Holds written in the current nest; later nests may read them."""
-        return self.tiles.pending
 
     def _load(self, value: int, index: At, scope: Scope, depth: int) -> str:
         dtype = self.graph.type(value).dtype
         offset = linearize(index, self.graph.type(value).shape)
-        if not self.ctx.branches:
-            element = self.tiles.load(value, offset, depth)
-            if element is not None:
-                return self.ctx.declare(dtype.compute, f"fst::up({element})", scope, f"%{self.graph.values[value].name}")
-        pointer = self.ctx.params[value]
-        text = offset.c_text(self._names(depth))
-        return self.ctx.declare(dtype.compute, f"fst::up({pointer}[{text}])", scope, f"%{self.graph.values[value].name}")
+        origin = f"%{self.graph.values[value].name}"
+        element = None if self.ctx.branches else self.tiles.load(value, offset)
+        if element is not None:
+            return self.ctx.up(dtype, element, scope, origin)
+        text = f"{self.ctx.params[value]}[{offset.c_text(self._names(depth))}]"
+        if dtype.storage == dtype.compute or value not in self.ctx.holds:
+            text = text if dtype.storage == dtype.compute else f"fst::up({text})"
+            return self.ctx.declare(dtype.compute, text, scope, origin)
+        return self.ctx.up(dtype, self.ctx.declare(dtype.storage, text, scope, origin), scope, origin)
 
     def _names(self, depth: int | None = None) -> dict[str, str]:
         return self.ctx.names(len(self.ctx.levels) - 1 if depth is None else depth)
@@ -183,8 +183,19 @@ class Values:
         """One element-wise statement."""
         result = self.graph.type(node.outputs[0]).dtype
         dtypes = [self.graph.type(v).dtype for v in node.inputs]
-        text = rounded(result, cuda_expr(node.op, dtypes, result, dict(node.attrs), args))
-        return self.ctx.declare(result.compute, text, scope, self.ctx.origin(node))
+        text = cuda_expr(node.op, dtypes, result, dict(node.attrs), args)
+        origin = self.ctx.origin(node)
+        if text in args and not (result.is_float and result.size < 4):
+            return text  # a conversion that a register does not notice
+        if result.is_float and result.size < 4 and self._leaves(node.outputs[0]):
+            stored = self.ctx.fresh("n")
+            scope.before.append(Line(f"const {result.storage} {stored} = fst::down<{result.storage}>({text});", origin))
+            return self.ctx.up(result, stored, scope, origin)
+        return self.ctx.declare(result.compute, rounded(result, text), scope, origin)
+
+    def _leaves(self, value: int) -> bool:
+        """Whether the value is wanted in its storage type too."""
+        return value in self.ctx.holds or value in self.graph.outputs
 
     def _dynamic(self, node: Node, scope: Scope):  # type: ignore[no-untyped-def]
         def look(operand: int, where: At, low: int, high: int) -> Index:
@@ -198,10 +209,8 @@ class Values:
             if self._known(key) is None:
                 kind = self.ctx.index_type
                 here = self.ctx.branches[-1] if self.ctx.branches else self._scope_of(value, where)
-                here.names[name] = self.ctx.fresh("d")
-                here.before.append(
-                    Line(f"const {kind} {here.names[name]} = {clamped(dtype, text, low, high, kind)};", self.ctx.origin(node))
-                )
+                inside = clamped(dtype, text, low, high, kind)
+                here.names[name] = self.ctx.declare(kind, inside, here, self.ctx.origin(node), "d")
                 here.memo[key] = name
             return ranged(name, low, high)
 
@@ -251,15 +260,42 @@ class Values:
         if value == node.outputs[0]:
             words = bits.elements * (2 if bits.dtype.size == 8 else 1)
             where = index[0].c_text(self._names())
-            return self.ctx.declare("fst::u64", f"{where} == 0 ? {state[0]} : {state[1]} + {-(-words // 4)}ull", scope, origin)
-        flat = linearize(index, bits.shape).c_text(self._names())
-        name = self.ctx.declare("fst::u64", f"fst::u64({flat})", scope, origin)
-        if bits.dtype.size == 8:
-            block = self.ctx.declare("fst::philox_block", f"fst::philox({state[0]}, {state[1]} + {name} / 2, 0)", scope, origin)
-            pair = f"{block}.v[{name} % 2 * 2"
-            return self.ctx.declare("fst::u64", f"fst::u64({pair}]) | fst::u64({pair} + 1]) << 32", scope, origin)
-        block = self.ctx.declare("fst::philox_block", f"fst::philox({state[0]}, {state[1]} + {name} / 4, 0)", scope, origin)
-        return self.ctx.declare(bits.dtype.compute, f"{bits.dtype.compute}({block}.v[{name} % 4])", scope, origin)
+            after = f"{where} == 0 ? {state[0]} : {state[1]} + {-(-words // 4)}ull"
+            return self.ctx.declare("fst::u64", after, scope, origin)
+        flat = linearize(index, bits.shape)
+        per = 2 if bits.dtype.size == 8 else 4  # elements of one block of four words
+        block, word = self._block(state, flat, per, scope, origin)
+        if bits.dtype.size < 8:
+            return self.ctx.declare(bits.dtype.compute, f"{bits.dtype.compute}({block}.v[{word}])", scope, origin)
+        low, high = f"{block}.v[{word} * 2]", f"{block}.v[{word} * 2 + 1]"
+        return self.ctx.declare("fst::u64", f"fst::u64({low}) | fst::u64({high}) << 32", scope, origin)
+
+    def _block(self, state: list[str], flat: Index, per: int, scope: Scope, origin: str) -> tuple[str, str]:
+        """The block of random words that an element is in, and which of its ``per`` elements it is.
+
+        Vector elements that share a block are served by one, made ahead of the vector loop.
+        """
+        axis, width = vector_width(flat, REQUEST // per, self.ctx.places)
+        place = self.ctx.places.get(axis)
+        level = self.tiles.level(flat, {axis: place}) if place and width == per and axis in self.ctx.loops else None
+        others = [a for a in flat.variables if a != axis and a in self.ctx.places and self.ctx.places[a].vector > 1]
+        if self.ctx.branches or level is None or place is None or others:
+            name = self.ctx.declare("fst::u64", f"fst::u64({flat.c_text(self._names())})", scope, origin)
+            block = f"fst::philox({state[0]}, {state[1]} + {name} / {per}, 0)"
+            return self.ctx.declare("fst::philox_block", block, scope, origin), f"{name} % {per}"
+        count, element = place.vector // per, self.ctx.loops[axis][1]
+        key = (-1, f"{state}{flat.key}")  # of no value: a block of words
+        blocks = self.ctx.levels[level].scope.memo.get(key)
+        if blocks is None:
+            blocks = self.ctx.levels[level].scope.memo[key] = self.ctx.fresh("w")
+            first = f"{state[1]} + fst::u64({flat.c_text(self._names(level))}) / {per}"
+            counter = added(first, "k") if count > 1 else first
+            make = Line(f"{self.ctx.cell(blocks, count)} = fst::philox({state[0]}, {counter}, 0);", origin)
+            size = f"[{count}]" if count > 1 else ""
+            declared = Line(f"fst::philox_block {blocks}{size};", origin)
+            self.ctx.levels[level].scope.before += [declared, *self.ctx.each(count, [make])]
+        which = f"{element} / {per}" if count > 1 else "0"
+        return self.ctx.cell(blocks, count, which), f"{element} % {per}" if count > 1 else element
 
     # -- combiners --------------------------------------------------------------------------------------------
 
@@ -285,7 +321,7 @@ class Values:
         monoid = self.monoid(node)
         if monoid in ("argmax", "argmin"):
             kind = "max" if monoid == "argmax" else "min"
-            into.append(Line(f"fst::arg_{kind}({state[0]}, {state[1]}, {other[0]}, {other[1]});", self.ctx.origin(node)))
+            into.append(Line(f"fst::arg_{kind}({', '.join([*state, *other])});", self.ctx.origin(node)))
         elif monoid is not None:
             into.append(Line(f"{state[0]} = fst::op_{monoid}({state[0]}, {other[0]});", self.ctx.origin(node)))
         else:
@@ -302,7 +338,8 @@ class Values:
                 known[node.outputs[0]] = literal(result, node.attr("value"))
                 continue
             dtypes = [body.type(v).dtype for v in node.inputs]
-            text = rounded(result, cuda_expr(node.op, dtypes, result, dict(node.attrs), [known[v] for v in node.inputs]))
+            args = [known[v] for v in node.inputs]
+            text = rounded(result, cuda_expr(node.op, dtypes, result, dict(node.attrs), args))
             name = self.ctx.fresh("b")
             into.append(Line(f"const {result.compute} {name} = {text};", origin))
             known[node.outputs[0]] = name

@@ -144,7 +144,13 @@ class Pattern:
 def make_pattern(graph: Graph) -> Pattern:
     """Facts of a stand-alone graph. ``pattern.refusal`` says why it cannot be one kernel, if so."""
     pattern = Pattern(graph, find_axes(graph))
-    _Walker(pattern).run()
+    try:
+        _Walker(pattern).run()
+    except _TooMany:
+        refusal = Refusal(
+            "FSN012", -1, f"more than {len(pattern.instances)} values would be computed, some again and again"
+        )
+        return Pattern(graph, pattern.axes, refusal=refusal)
     return pattern
 
 
@@ -158,8 +164,16 @@ class _Below:
     guarded: bool = False
 
 
+INSTANCES = 4096  # of a pattern, and 64 more for each op: beyond that, values are computed over and over
+
+
+class _TooMany(Exception):
+    """Values are read at so many places that computing them at each is no longer sensible."""
+
+
 class _Walker:
     def __init__(self, pattern: Pattern) -> None:
+        self.limit = INSTANCES + 64 * len(pattern.graph.nodes)
         self.p = pattern
         self.graph = pattern.graph
         self.looked_up: dict[str, Key] = {}  # run-time index variable -> the instance that holds it
@@ -170,20 +184,21 @@ class _Walker:
         for node in graph.nodes:
             if node.op.form is Form.SCAN and node.outputs[0] not in graph.outputs:
                 continue  # whoever reads it refuses it
-            if node.op.form in (Form.REDUCE, Form.SCAN) and graph.type(node.outputs[0]).elements and (
-                graph.type(node.inputs[0]).elements
+            if (
+                node.op.form in (Form.REDUCE, Form.SCAN)
+                and graph.type(node.outputs[0]).elements
+                and (graph.type(node.inputs[0]).elements)
             ):
                 at = scan_index(graph, node, p.axes.index[node.inputs[0]])
                 keys = [self.instance(v, at) for v in operands(graph, node)]
-                reduced_values[node.id] = tuple(keys + [self.instance(v, ()) for v in initials(graph, node)])
+                keys += [self.instance(v, ()) for v in initials(graph, node)]
+                reduced_values[node.id] = tuple(keys)
                 if in_order(node):
                     p.in_thread.update(ordered_axes(p, node))
                 p.depth[node.id] = 1 + self._deepest(reduced_values[node.id])
-        for node_id, keys in reduced_values.items():
-            node = graph.nodes[node_id]
-            p.roots.append(
-                Root(p.depth[node_id] - 1, node_id, node.inputs[0], keys, p.axes.members[node.inputs[0]])
-            )
+        for node_id, computed in reduced_values.items():
+            first = graph.nodes[node_id].inputs[0]
+            p.roots.append(Root(p.depth[node_id] - 1, node_id, first, computed, p.axes.members[first]))
         for value in graph.outputs:
             if not graph.type(value).elements or graph.values[value].node < 0:
                 continue
@@ -233,6 +248,8 @@ class _Walker:
         own = f"w{p.graph.values[value].node}_"
         if below.role == "result":
             self._judge(value, at)
+        if len(p.instances) >= self.limit:
+            raise _TooMany
         p.instances[key] = Instance(
             value, at, below.role, keys, frozenset(n for n in depends if not n.startswith(own)), below.guarded
         )
@@ -259,7 +276,8 @@ class _Walker:
         if node_id in self.p.depth or form is Form.SCAN:
             return _Below("result", [], self._variables(at))
         if form is Form.REDUCE:  # of nothing: the initial value
-            return _Below("op", [(v, ()) for v in initials(graph, node)], set())
+            inits: list[tuple[int, At]] = [(v, ()) for v in initials(graph, node)]
+            return _Below("op", inits, set())
         if form is Form.IOTA:
             return _Below("op", [], self._variables(at))
         if form is Form.RNG:
@@ -390,4 +408,16 @@ def window_read(graph: Graph, node: Node, at: At) -> tuple[At, tuple[tuple[str, 
     return tuple(inner), tuple(loops)
 
 
-__all__ = ["Form", "Instance", "Key", "Kind", "Pattern", "Refusal", "Root", "key_of", "make_pattern", "operands", "window_read"]
+__all__ = [
+    "Form",
+    "Instance",
+    "Key",
+    "Kind",
+    "Pattern",
+    "Refusal",
+    "Root",
+    "key_of",
+    "make_pattern",
+    "operands",
+    "window_read",
+]

@@ -1,7 +1,7 @@
 """Integer index expressions: sums of terms with exact ranges, and floor division and modulus that simplify.
 
-Example: with ``x = var("a", 48)`` the sum ``(x // 12) * 12 + x % 12`` is ``x`` again, and ``(x * 4 + 3) // 4`` is ``x``.
-An expression is hashable and compares by meaning as far as the rules below can see; equality of index
+Example: with ``x = var("a", 48)`` the sum ``(x // 12) * 12 + x % 12`` is ``x`` again, and ``(x * 4 + 3) // 4`` is
+``x``. An expression is hashable and compares by meaning as far as the rules below can see; equality of index
 expressions is how fstc recognises that two operators read a value at the same place.
 """
 
@@ -122,6 +122,8 @@ class Index:
         parts: list[str] = []
         for term, c in self.terms:
             text = _term_text(term, names)
+            if text == "0":
+                continue
             if abs(c) != 1:
                 text = f"{text} * {_literal(abs(c))}"
             parts.append(("- " if c < 0 else "+ ") + text)
