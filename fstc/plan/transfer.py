@@ -1,7 +1,9 @@
 """Plan a model at other extents with the placements of its real ones.
 
 Example: a softmax over ``f32[32,12,128,128]`` is verified at ``B = 2``: the same digits, schemes and carriers,
-a smaller grid. So the kernels that are checked are the kernels that ship. Only axes on the grid may change.
+a smaller grid. So the kernels that are checked are the kernels that ship. What may change: axes on the grid,
+the number of parts of a split reduction, and how often a loop over a reduced axis goes round when nothing is
+kept from it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from fstc.ir.traffic import uses
 from fstc.plan.artefact import AxisPlace, Kernel, Part, Plan, RegionPlan
 from fstc.plan.candidate import Placed, place_as
 from fstc.plan.run import PlannedRegion, PlanOptions, assemble, describe_launch
+from fstc.plan.schedule import Schedule
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 
@@ -53,11 +56,14 @@ def _region(small: Region, large: Region, plan: RegionPlan, device: Device) -> P
     splits = []
     for split in plan.rewrites:
         producer = large.graph.nodes[large.graph.values[split.value].node]
-        chunk = -(-large.graph.type(producer.inputs[0]).shape[split.dim] // split.parts)
+        real = -(-large.graph.type(producer.inputs[0]).shape[split.dim] // split.parts)
         extent = small.graph.type(producer.inputs[0]).shape[split.dim]
+        chunk = real
+        while chunk % 2 == 0 and (extent % chunk or extent < 2 * chunk):
+            chunk //= 2  # a loop goes round half as often
         if extent % chunk:
             raise _changed(
-                f"%{large.graph.values[split.value].name} is reduced in chunks of {chunk}, {extent} is no multiple"
+                f"%{large.graph.values[split.value].name} is reduced in chunks of {real}, {extent} is no multiple"
             )
         splits.append((split.value, split.dim, extent // chunk))
     graph, back, _ = rewrite(small.graph, splits)
@@ -95,8 +101,11 @@ def _placed(
         raise _changed(f"{kernel.name} has other axes")
     for place in part.placement:
         extent = pattern.extent(place.axis)
-        grid = -(-extent // place.per_block)
         kept = extent == place.extent or (place.extent, extent) in partials
+        if place.axis in pattern.columns and not kept:
+            place = _fewer_steps(place, extent)
+            kept = place.covered == extent
+        grid = -(-extent // place.per_block)
         if place.axis in pattern.columns and not kept:
             raise _changed(
                 f"{place.axis} of {kernel.name} is reduced, {place.extent} elements at the real extents, here {extent}"
@@ -106,7 +115,20 @@ def _placed(
     placed = place_as(pattern, tuple(places), device, uses(pattern))
     if isinstance(placed, str):
         raise _changed(f"{kernel.name}: {placed}")
-    holds = [(h.carrier, h.elements) for h in placed.schedule.holds]
-    if holds != [(h.carrier, h.elements) for h in part.holds]:
+    if _arena(placed.schedule) != _arena(part):
         raise _changed(f"{kernel.name} would keep its values elsewhere")
     return placed
+
+
+def _arena(made: Schedule | Part) -> list[tuple[object, ...]]:
+    """What is kept where, and where partial results cross warps."""
+    kept: list[tuple[object, ...]] = [(h.carrier, h.elements, h.offset) for h in made.holds]
+    return kept + [(e.offset, e.bytes, e.phase) for e in made.exchanges]
+
+
+def _fewer_steps(place: AxisPlace, extent: int) -> AxisPlace:
+    """The same digits, a loop that goes round less often (twice at least); or the place itself where that cannot be."""
+    step = place.covered // place.serial
+    if place.covered != place.extent or place.grid > 1 or place.serial < 2 or extent % step or extent < 2 * step:
+        return place
+    return msgspec.structs.replace(place, serial=extent // step)
