@@ -11,7 +11,7 @@ from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import make_pattern
 from fstc.ir.regions import find_regions
-from fstc.ir.traffic import distinct_bytes, uses
+from fstc.ir.traffic import floor_bytes
 
 
 def analyze(graph: Graph) -> Analysis:
@@ -82,8 +82,7 @@ def _position(nodes: tuple[int, ...], node: int) -> int:
 
 
 def _floor(graph: Graph) -> int:
-    pattern = make_pattern(graph)
-    return sum(distinct_bytes(pattern, use) for use in uses(pattern))
+    return floor_bytes(make_pattern(graph))
 
 
 def _unfused(graph: Graph) -> int:

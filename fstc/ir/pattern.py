@@ -147,9 +147,7 @@ def make_pattern(graph: Graph) -> Pattern:
     try:
         _Walker(pattern).run()
     except _TooMany:
-        refusal = Refusal(
-            "FSN012", -1, f"more than {len(pattern.instances)} values would be computed, some again and again"
-        )
+        refusal = Refusal("FSN012", -1, "values are read at so many places that computing them at each would never end")
         return Pattern(graph, pattern.axes, refusal=refusal)
     return pattern
 
@@ -164,7 +162,8 @@ class _Below:
     guarded: bool = False
 
 
-INSTANCES = 4096  # of a pattern, and 64 more for each op: beyond that, values are computed over and over
+INSTANCES = 512  # of a pattern, and 16 more for each operand: beyond that, values are computed over and over
+INDEX_LENGTH = 4000  # characters of an index expression's key: nested reshapes that do not simplify
 
 
 class _TooMany(Exception):
@@ -173,7 +172,7 @@ class _TooMany(Exception):
 
 class _Walker:
     def __init__(self, pattern: Pattern) -> None:
-        self.limit = INSTANCES + 64 * len(pattern.graph.nodes)
+        self.limit = INSTANCES + 16 * sum(1 + len(n.inputs) for n in pattern.graph.nodes)
         self.p = pattern
         self.graph = pattern.graph
         self.looked_up: dict[str, Key] = {}  # run-time index variable -> the instance that holds it
@@ -228,6 +227,8 @@ class _Walker:
             key = key_of(v, a)
             if key in self.p.instances:
                 continue
+            if len(self.p.instances) >= self.limit or len(key[1]) > INDEX_LENGTH:
+                raise _TooMany
             if below is None:
                 below = self._below(v, a)
                 children = iter(below.children)
@@ -248,8 +249,6 @@ class _Walker:
         own = f"w{p.graph.values[value].node}_"
         if below.role == "result":
             self._judge(value, at)
-        if len(p.instances) >= self.limit:
-            raise _TooMany
         p.instances[key] = Instance(
             value, at, below.role, keys, frozenset(n for n in depends if not n.startswith(own)), below.guarded
         )

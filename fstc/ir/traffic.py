@@ -62,6 +62,14 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
 
 
+def floor_bytes(pattern: Pattern) -> int:
+    """The least that any plan moves: every outside tensor in once as far as it is read, every result out once."""
+    if not pattern.instances:  # too many to list: all of every tensor
+        graph = pattern.graph
+        return sum(-(-graph.type(v).nbytes // SECTOR) * SECTOR for v in (*graph.inputs, *dict.fromkeys(graph.outputs)))
+    return sum(distinct_bytes(pattern, use) for use in uses(pattern))
+
+
 def _maximal(offsets: Iterable[Index]) -> tuple[Index, ...]:
     """Drop offsets that only fix some variable of another one: a half that is picked is part of the whole."""
     kept: list[Index] = []

@@ -20,7 +20,7 @@ from fstc.ir.printer import print_graph
 from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract
-from fstc.ir.traffic import distinct_bytes, uses
+from fstc.ir.traffic import floor_bytes
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
 from fstc.plan.cluster import Cluster, Grower
@@ -180,7 +180,7 @@ def describe_launch(
     for nodes, outputs, placed in members:
         _, origin = extract(graph, nodes, keep=outputs)
         parts.append((placed, make_part(placed, origin, nodes)))
-        minimum += sum(distinct_bytes(placed.pattern, use) for use in uses(placed.pattern))
+        minimum += floor_bytes(placed.pattern)
     return make_kernel(f"k{number}_{_readable(graph, parts[-1][1].outputs)}", parts, device, minimum)
 
 
