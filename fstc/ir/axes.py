@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import gcd, prod
 
 from fstc.ir.graph import Graph, Node
@@ -37,11 +38,8 @@ class Axes:
     reduced: tuple[tuple[str, ...], ...]
     renamed: tuple[tuple[int, int], ...]
 
-    def extent(self, name: str) -> int:
-        return self._extents[name]
-
-    @property
-    def _extents(self) -> dict[str, int]:
+    @cached_property
+    def extents(self) -> dict[str, int]:
         return {a.name: a.extent for a in self.axes}
 
 
