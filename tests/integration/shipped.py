@@ -110,11 +110,10 @@ def complaints(found: Verification) -> list[str]:
         if not c.ok:
             where = f"{c.wrong} elements, worst {c.worst}: {c.got}, expected {c.want}"
             lines.append(f"{tensor.kernel}: {c.name} is wrong in {where}, {c.excess:.3g} times the bound")
-    lines += [
-        f"{t.kernel}: counted {t.bytes} and {t.l2_bytes} bytes, predicted {t.predicted_bytes} and {t.predicted_l2_bytes}"
-        for t in found.traffic
-        if not t.ok
-    ]
+    for traffic in found.traffic:
+        counted, predicted = (traffic.bytes, traffic.l2_bytes), (traffic.predicted_bytes, traffic.predicted_l2_bytes)
+        if not traffic.ok:
+            lines.append(f"{traffic.kernel}: bytes and l2_bytes are {counted}, predicted {predicted}")
     return lines
 
 
