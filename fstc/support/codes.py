@@ -228,6 +228,12 @@ FST0521 a package that is not safe to read
     the manifest. fstc writes none of these.
 FST0522 no code for this device
     The package was built for other devices. Build it again with `--device`.
+FST0523 kernels that this fstc would not generate
+    On the host target kernels run as native code, so those of a package are checked first: they are
+    generated once more from its graph and plan and must be the same text. They differ when the package
+    was made by another version of fstc, or was changed by hand. Build it again from its .fir. Where you
+    know who made it, --trust runs its kernels, and its host library, as they are. Another target needs
+    no trust: a GPU runs kernels in an address space of its own.
 """)
 
 RUNTIME_DEVICE = _table(
@@ -261,7 +267,7 @@ FST0900 a bug in fstc
 )
 
 # FSNnnn: one for each reason to join or to keep apart. 00x joined, 01x not possible in one kernel, 02x possible
-# but not worth it or too large, 03x reductions over the grid. They are no errors: no command ends with one.
+# but not worth it or too large, 03x reductions over the grid, 04x slower than one would hope. They are no errors: no command ends with one.
 PLANNER = _table(
     """
 FSN001 nothing to compute
@@ -284,6 +290,10 @@ FSN011 a running sum is read in its own kernel
     A cumulative sum is stored while it is made, element by element along its axis; a reader in the
     same kernel would need elements that are not there yet. Its reader is a second kernel. What comes
     before the sum can still be joined to it.
+FSN012 values would be computed again too often
+    A value that is read at another position is computed again there. Behind layout ops that do not cancel,
+    a chain of such reads doubles at every step; one kernel would be thousands of statements long. The
+    chain is cut: a value goes through global memory and is computed once.
 FSN014 joining would make a cycle
     A third kernel or a library call needs a result of the one and makes an operand of the other. As one
     launch they would have to run both before and after it. Often the way round is a value that both
@@ -311,6 +321,14 @@ FSN031 partial results wait for all blocks
 FSN032 another choice of splits was slower
     The region was also planned with other reductions split, or with none. That plan is legal; its predicted
     time is longer than that of the plan that was kept. The gain is the difference.
+FSN040 a fold goes through one thread in order
+    A running sum, or a reduction whose body is no known combiner, may not be reordered: each row is one
+    thread's loop over the whole axis. It is right and, where rows are few or long, slow. A body that is a
+    single add, mul, max, min, and or or is reduced in parallel.
+FSN041 no room on chip between phases
+    Several phases of the kernel need this value, and neither registers nor shared memory have room for a
+    row of it. The later phases load and compute it again; the traffic is priced where the L2 will have
+    forgotten it. Shorter rows, or a device with more shared memory, keep it.
 """,
     exit=DONE,
 )
