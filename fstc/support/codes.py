@@ -267,7 +267,8 @@ FST0900 a bug in fstc
 )
 
 # FSNnnn: one for each reason to join or to keep apart. 00x joined, 01x not possible in one kernel, 02x possible
-# but not worth it or too large, 03x reductions over the grid, 04x slower than one would hope. They are no errors: no command ends with one.
+# but not worth it or too large, 03x reductions over the grid, 04x slower than one would hope. They are no errors: no
+# command ends with one.
 PLANNER = _table(
     """
 FSN001 nothing to compute
