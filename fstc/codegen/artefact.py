@@ -77,7 +77,7 @@ class Statement(msgspec.Struct, frozen=True):
     line: int  # 1-based
     kind: str  # "op", "index", "barrier" or "control"
     op: str  # "%name = op", "%name" of a tensor that is loaded or kept; empty where no value is computed
-    place: str  # "file:line:column" of the op in the .fir; empty for values that only the plan knows
+    loc: str  # what the op's loc(...) says in the .fir
 
 
 class KernelMap(Artefact, frozen=True, kw_only=True):

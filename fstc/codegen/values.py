@@ -358,30 +358,28 @@ class Values:
         origin = self.ctx.origin(node)
         first = self.at(inits[0], ()) if inits else literal(dtype, identity(str(node.op.monoid), dtype))
         scope.before.append(Line(f"{dtype.compute} {name} = {first};", origin))
-        if not self.graph.type(source).elements:
-            return name
         inner, loops = window_read(self.graph, node, index)
-        branch = Scope()
         block: list[Line | Block] = scope.before
         for loop, extent in loops:
             head = Block(f"for (int {loop} = 0; {loop} < {extent}; ++{loop}) {{")
             block.append(head)
             block = head.items
-        tests = [self.test(c) for c in window_tests(self.graph, node, index) if not c.always]
-        outer = block
-        if tests:
-            guard = Block(f"if ({' && '.join(tests)}) {{")
+        padding: list[Line | Block] = []
+        if inits and self.monoid(node) not in IDEMPOTENT:  # padding and holes hold the initial value
+            self.combine(node, [name], [first], padding)
+        tests = [c for c in window_tests(self.graph, node, index) if not c.always]
+        if any(c.never for c in tests):  # nothing of the operand is seen
+            block += padding
+        else:
+            guard = Block(f"if ({' && '.join(map(self.test, tests))}) {{" if tests else "{")
+            self.ctx.branches.append(Scope())
+            text = self.at(source, inner)
+            branch = self.ctx.branches.pop()
+            self.combine(node, [name], [text], branch.before)
+            guard.items = branch.before
             block.append(guard)
-            block = guard.items
-        self.ctx.branches.append(branch)
-        text = self.at(source, inner)
-        self.combine(node, [name], [text], branch.before)
-        self.ctx.branches.pop()
-        block += branch.before
-        if tests and inits and self.monoid(node) not in IDEMPOTENT:  # padding and holes hold the initial value
-            padding = Block("else {")
-            self.combine(node, [name], [first], padding.items)
-            outer.append(padding)
+            if tests and padding:
+                block.append(Block("else {", padding))
         if dtype.is_float and dtype.size < 4 and self.monoid(node) is not None:
             scope.before.append(Line(f"{name} = {rounded(dtype, name)};", origin))
         return name

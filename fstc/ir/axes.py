@@ -426,7 +426,9 @@ def _named(
                     stride *= extent
     index = []
     for dims in atoms:
-        index.append(tuple(linearize(tuple(place[a] for a in dim), tuple(s.forest.extent[a] for a in dim)) for dim in dims))
+        index.append(
+            tuple(linearize(tuple(place[a] for a in dim), tuple(s.forest.extent[a] for a in dim)) for dim in dims)
+        )
 
     def members(flat: Sequence[int]) -> tuple[str, ...]:
         return tuple(dict.fromkeys(order[chain[a]] for a in flat))
@@ -449,7 +451,7 @@ def coordinates(canonical: tuple[Index, ...], shape: tuple[int, ...], at: tuple[
     """
     found: dict[str, Index] = {}
     if canonical == at:
-        return {key: Index(0, ((term, 1),)) for i in canonical for term, _ in i.terms if term.arg is None for key in (term.key,)}
+        return {term.key: Index(0, ((term, 1),)) for i in canonical for term, _ in i.terms if term.arg is None}
     for own, asked, extent in zip(canonical, at, shape, strict=True):
         if extent == 1:
             continue

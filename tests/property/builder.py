@@ -87,9 +87,7 @@ class Builder:
                     regions,
                 )
             )
-        return Graph(
-            name, tuple(values), tuple(nodes), tuple(range(len(inputs))), tuple(place[v] for v in outputs)
-        )
+        return Graph(name, tuple(values), tuple(nodes), tuple(range(len(inputs))), tuple(place[v] for v in outputs))
 
 
 def scalar_body(dtypes: Sequence[DType], make: Callable[[Builder, Sequence[int]], Sequence[int]]) -> Graph:

@@ -4,7 +4,7 @@ Policy ``strict`` leaves a kernel almost no freedom: every op is rounded once, s
 reference's very bits. The exceptions are transcendental functions (a few units in the last place) and float sums and
 products (any order, accumulated in f32). ``judge`` therefore evaluates the reference again with the results of these
 ops moved by their bounds, up, down and at random. An element that this does not move must be equal; others may err by
-a small multiple of what was seen. A branch, a rounding or an argmax that hangs on such an op is found by the same means.
+a small multiple of what was seen. A branch, a rounding or an argmax that hangs on such an op is found so too.
 """
 
 from __future__ import annotations
@@ -58,13 +58,16 @@ def bound(graph: Graph, node: Node, operands: list[Array], result: Array, dtype:
         total = np.where(np.isfinite(result.astype(np.float64)) & ~np.isfinite(total.astype(np.float64)), np.inf, total)
         return growth * total.astype(np.float64) + narrow + 4 * SMALLEST[dtype.name]
     (grown, *_) = run_op(graph, node, [np.maximum(x, np.ones_like(x)) for x in floats])
-    (shrunk, *_) = run_op(graph, node, [np.minimum(np.where(x == 0, np.ones_like(x), x), np.ones_like(x)) for x in floats])
+    small = [np.minimum(np.where(x == 0, np.ones_like(x), x), np.ones_like(x)) for x in floats]
+    (shrunk, *_) = run_op(graph, node, small)
     tiny = float(np.finfo(np.float32).tiny) if dtype.name != "f64" else float(np.finfo(np.float64).tiny)
     wild = ~np.isfinite(grown.astype(np.float64)) | (shrunk.astype(np.float64) <= tiny)
     return np.where(wild, np.inf, growth * size + narrow + 4 * SMALLEST[dtype.name])
 
 
-def evaluate_moved(graph: Graph, feeds: Mapping[int, Array], wanted: list[int], rng: Any, direction: int) -> list[Array]:
+def evaluate_moved(
+    graph: Graph, feeds: Mapping[int, Array], wanted: list[int], rng: Any, direction: int
+) -> list[Array]:
     """The reference with every loose result moved by its bound: up (1), down (-1), either way (2) or by a part (0)."""
     values = dict(feeds)
     with np.errstate(all="ignore"):
@@ -122,7 +125,7 @@ def _differs(got: Array, want: Array, moved: list[Array], dtype: DType) -> str:
             if dtype.is_float:
                 unlike |= np.isinf(b) != np.isinf(c)
                 step = np.where((c == b) & (np.signbit(c) != np.signbit(b)), SMALLEST[dtype.name], step)
-            allowed = np.maximum(allowed, np.where(unlike, np.inf, np.where(c == b, np.where(step > 0, step, 0.0), step)))
+            allowed = np.fmax(allowed, np.where(unlike, np.inf, np.where(c == b, np.fmax(step, 0.0), step)))
         error = np.abs(a.astype(np.float64) - b.astype(np.float64))
         wrong = ~same & ~(np.isinf(allowed) | (error <= MARGIN * allowed))
     count = int(np.count_nonzero(wrong))

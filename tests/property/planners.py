@@ -53,7 +53,8 @@ def at_random(
             if registers is not None:
                 stack.enter_context(replaced(candidate, "register_limit", lambda device, threads: registers))
             if splits:
-                stack.enter_context(replaced(run, "split_choices", lambda graph, device: (random_splits(graph, random),)))
+                splitting = lambda graph, device: (random_splits(graph, random),)  # noqa: E731
+                stack.enter_context(replaced(run, "split_choices", splitting))
             if wild:
                 stack.enter_context(replaced(candidate, "candidates", either))
             return plan(graph, device, 64 if random.random() < 0.2 else 0)

@@ -43,7 +43,12 @@ def rebuilt(graph: Graph, outputs: list[int], cut: int | None = None, instead: d
     values = [replace(graph.values[v], id=place[v], node=rank.get(graph.values[v].node, -1) if v in made else -1,
                       index=graph.values[v].index if v in made else 0) for v in order]  # fmt: skip
     new = [
-        replace(n, id=rank[n.id], inputs=tuple(place[swap.get(i, i)] for i in n.inputs), outputs=tuple(place[o] for o in n.outputs))
+        replace(
+            n,
+            id=rank[n.id],
+            inputs=tuple(place[swap.get(i, i)] for i in n.inputs),
+            outputs=tuple(place[o] for o in n.outputs),
+        )
         for n in nodes
     ]
     return Graph(graph.name, tuple(values), tuple(new), tuple(range(len(inputs))), tuple(place[v] for v in outputs))

@@ -75,9 +75,7 @@ def failures(cases: Sequence[Case], folder: Path, *, checked: bool = False, jobs
     return found
 
 
-def _library(
-    cases: Sequence[Case], folder: Path, checked: bool, jobs: int, found: list[str]
-) -> HostLibrary | None:
+def _library(cases: Sequence[Case], folder: Path, checked: bool, jobs: int, found: list[str]) -> HostLibrary | None:
     """The library of all kernels; a case whose kernels the compiler refuses is noted and left out."""
     while kernels := [k for case in cases for k in case.kernels]:
         try:

@@ -97,5 +97,3 @@ def test_cases(tmp_path: Path) -> None:
 def test_same_seed_same_graph() -> None:
     assert random_graph(5) == random_graph(5)
     assert plan(random_graph(5)) == plan(random_graph(5), load_device(DEVICE))
-
-
