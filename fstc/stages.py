@@ -19,8 +19,9 @@ from fstc.device.device import load_device
 from fstc.ir.artefact import GraphFile, to_file_form, to_graph
 from fstc.ir.parser import parse_bytes
 from fstc.plan.artefact import Plan
-from fstc.plan.run import make_plan
+from fstc.plan.run import PlanOptions, make_plan
 from fstc.support.artefact import Artefact
+from fstc.support.diagnostics import Diagnostic, FstcError
 
 DEFAULT_DEVICE = "h200"
 Values = Mapping[str, Any]  # by role: graph, analysis, plan, codegen
@@ -40,10 +41,12 @@ class Settings:
 
     device: str = ""
     binds: Mapping[str, int] = field(default_factory=dict)
+    as_real: bool = False  # plan at the extents of the file, and carry that plan over to the bound ones
+    index_bits: int = 0  # of offsets in kernels: 32, 64, or 0 for 64 where 32 do not suffice
 
 
 class Output(NamedTuple):
-    """What a stage made; ``files`` are texts that lie beside its artefact (kernels)."""
+    """What a stage made; ``files`` are texts that lie beside its artefact (kernels and their maps)."""
 
     value: Any
     files: Mapping[str, str] = {}
@@ -80,13 +83,27 @@ def _analyze(values: Values, settings: Settings) -> Output:
 
 
 def _plan(values: Values, settings: Settings) -> Output:
-    return Output(make_plan(values["graph"], values["analysis"], load_device(settings.device)))
+    device, options = load_device(settings.device), PlanOptions(index_bits=settings.index_bits)
+    if settings.as_real and settings.binds and values["source"]:
+        from fstc.plan.transfer import transfer_plan
+
+        source: SourceText = values["source"]
+        real_graph = parse_bytes(source.data, source.name, {}, folder=source.folder)
+        real = make_plan(real_graph, analyze(real_graph), device, options)
+        return Output(transfer_plan(values["graph"], values["analysis"], device, real_graph, real))
+    plan = make_plan(values["graph"], values["analysis"], device, options)
+    if settings.index_bits and plan.index_bits > settings.index_bits:
+        message = f"offsets of this model need {plan.index_bits} bits, not {settings.index_bits}"
+        raise FstcError(Diagnostic("FST0014", message, help="leave --index-bits away"))
+    return Output(plan)
 
 
 def _codegen(values: Values, settings: Settings) -> Output:
-    from fstc.codegen.run import generate  # a fifth of what `plan` imports, and not needed there
+    from fstc.codegen.maps import kernel_maps  # a fifth of what `plan` imports, and not needed there
+    from fstc.codegen.run import generate
 
-    return Output(*generate(values["graph"], values["plan"], load_device(settings.device)))
+    code, sources = generate(values["graph"], values["plan"], load_device(settings.device))
+    return Output(code, {**sources, **kernel_maps(values["graph"], code, sources)})
 
 
 STAGES = (

@@ -15,6 +15,7 @@ from fstc.cli.shared import (
     device_list_option,
     dump_option,
     format_option,
+    index_option,
     jobs_option,
     listed,
     model_argument,
@@ -27,7 +28,7 @@ from fstc.cli.shared import (
 
 if TYPE_CHECKING:
     from fstc.build.artefact import Finding
-    from fstc.driver.work import Work
+    from fstc.driver.host import Toolbox
 
 DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512",)}
 
@@ -37,7 +38,8 @@ DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512
 @bind_option
 @device_list_option
 @output_option("The package.  [default: the model's name with .fpk]")
-@option("--host", is_flag=True, help="Also compile the kernels for the CPU, so that a run there starts at once.")
+@index_option
+@option("--host", is_flag=True, help="Also put libraries for the CPU in: kernels plain, and under the checker.")
 @option("--ptx", is_flag=True, help="Also keep PTX, for chips that are newer than this fstc.")
 @jobs_option
 @option("--frozen", is_flag=True, help="Compile nothing: every kernel must be in the cache.")
@@ -52,6 +54,7 @@ def command(
     binds: tuple[str, ...],
     device: str,
     output: str | None,
+    index_bits: str | None,
     host: bool,
     ptx: bool,
     jobs: int | None,
@@ -69,18 +72,23 @@ def command(
     from fstc.report.build import build_report
 
     names = listed(device, "device") if device else ()
-    work = opened(path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages)
+    work = opened(
+        path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages, index_bits=index_bits
+    )
     target = output or f"{work.stem}.fpk"
     options = BuildOptions(
-        ptx=ptx, jobs=jobs or 0, frozen=frozen, embed_constants=embed_constants, bundle=Path("fstc-failure")
+        ptx=ptx,
+        jobs=jobs or 0,
+        frozen=frozen,
+        embed_constants=embed_constants,
+        bundle=Path("fstc-failure"),
+        host=_tools(jobs) if host else None,
     )
     cache = Cache.open(cache_folder())
     with progress("compile") as advance:
         built = build_package(
             work, names or (work.settings.device,), options, cache, lambda p: advance(p.done, p.total, p.kernel)
         )
-    if host:
-        _warm_host(work, jobs)
     refused = _denied(built.findings, denied)
     if not refused:
         write_out(built.package, target)
@@ -96,13 +104,5 @@ def _denied(findings: tuple[Finding, ...], denied: tuple[str, ...]) -> list[Find
     return [finding for finding in findings if finding.code in codes]
 
 
-def _warm_host(work: Work, jobs: int | None) -> None:
-    """Both host libraries into the cache; a package carries sources, native code of the CPU is made where it runs."""
-    from tempfile import TemporaryDirectory
-
-    from fstc.driver.execution import host_library
-
-    tools = replace(toolbox(), jobs=jobs) if jobs else toolbox()
-    with TemporaryDirectory(prefix="fstc-") as folder:
-        for checked in (False, True):
-            host_library(work, Path(folder), tools, checked=checked)
+def _tools(jobs: int | None) -> Toolbox:
+    return replace(toolbox(), jobs=jobs) if jobs else toolbox()

@@ -7,7 +7,17 @@ from pathlib import Path
 import click
 
 from fstc.cli.output import note
-from fstc.cli.shared import bind_option, device_option, dump_option, model_argument, opened, option, time_option
+from fstc.cli.shared import (
+    as_real_option,
+    bind_option,
+    device_option,
+    dump_option,
+    index_option,
+    model_argument,
+    opened,
+    option,
+    time_option,
+)
 
 
 @click.command()
@@ -15,19 +25,29 @@ from fstc.cli.shared import bind_option, device_option, dump_option, model_argum
 @bind_option
 @device_option
 @click.option("-o", "--output", metavar="DIR", default=".", show_default=True, help="The folder to write into.")
+@index_option
+@as_real_option
 @option("--check", is_flag=True, help="Write nothing; exit 1 when DIR holds something else than would be written.")
 @dump_option
 @time_option
 def command(
-    path: str, binds: tuple[str, ...], device: str, output: str, check: bool, dump: str | None, time_stages: bool
+    path: str,
+    binds: tuple[str, ...],
+    device: str,
+    output: str,
+    index_bits: str | None,
+    as_real: bool,
+    check: bool,
+    dump: str | None,
+    time_stages: bool,
 ) -> int:
     """Write the kernels as CUDA text."""
-    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages)
+    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, index_bits=index_bits, as_real=as_real)
     target = Path(output) / work.names(work.stem)["codegen"]
     contents = work.contents("codegen", target)
     if not check:
         work.write("codegen", target)
-        note(f"{len(work.texts('codegen'))} kernels in {target.parent}")
+        note(f"{len(work.value('codegen').kernels)} kernels in {target.parent}")
         return 0
     different = [p for p, data in contents.items() if not p.is_file() or p.read_bytes() != data]
     for file in different:

@@ -6,10 +6,12 @@ import click
 
 from fstc.cli.output import show
 from fstc.cli.shared import (
+    as_real_option,
     bind_option,
     device_option,
     dump_option,
     format_option,
+    index_option,
     model_argument,
     opened,
     option,
@@ -24,6 +26,8 @@ from fstc.cli.shared import (
 @bind_option
 @device_option
 @output_option("Write the .plan.json there, with graph and analysis beside it; - is stdout.")
+@index_option
+@as_real_option
 @option("--explain", is_flag=True, help="Also every decision: what was joined or kept apart, and why.")
 @format_option
 @dump_option
@@ -33,6 +37,8 @@ def command(
     binds: tuple[str, ...],
     device: str,
     output: str | None,
+    index_bits: str | None,
+    as_real: bool,
     explain: bool,
     format: str,
     dump: str | None,
@@ -41,7 +47,7 @@ def command(
     """Decide which ops share a kernel, and say why."""
     from fstc.report.plan import plan_report
 
-    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages)
+    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, index_bits=index_bits, as_real=as_real)
     report = plan_report(work.stem, work.value("graph"), work.value("plan"), explain)
     if output:
         write_artefact(work, "plan", output)

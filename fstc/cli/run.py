@@ -18,6 +18,7 @@ from fstc.cli.shared import (
     option,
     target_option,
     toolbox,
+    trust_option,
 )
 from fstc.report.table import Report, Table
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--inputs", metavar="FILE", help="A .npz or .safetensors with the inputs by name; random ones without.")
 @option("--seed", type=int, default=0, help="Of random inputs.")
 @click.option("--save", metavar="FILE", help="Write the outputs to a .npz or .safetensors; - is stdout, as .npz.")
+@trust_option
 @format_option
 def command(
     path: str,
@@ -42,6 +44,7 @@ def command(
     inputs: str | None,
     seed: int,
     save: str | None,
+    trust: bool,
     format: str,
 ) -> int:
     """Execute a model on the GPU, the CPU or in NumPy."""
@@ -53,7 +56,7 @@ def command(
     graph = work.value("graph")
     feeds = load_inputs(Path(inputs), graph) if inputs else make_inputs(graph, seed)
     package = Path(path) if is_package(path) else None
-    values = run_model(work, target or default_target(), feeds, toolbox(), package)
+    values = run_model(work, target or default_target(), feeds, toolbox(trust), package)
     outputs = outputs_by_name(work, values)
     if save:
         write_out(_file(outputs, save), save)

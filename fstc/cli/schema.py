@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-KINDS = ("graph", "analysis", "plan", "codegen", "package", "verification")
+KINDS = ("graph", "analysis", "plan", "codegen", "map", "package", "verification")
 
 
 @click.command()
@@ -42,7 +42,8 @@ def command(kind: str) -> int:
 
 def _classes() -> dict[str, Any]:
     from fstc.build.artefact import Manifest
+    from fstc.codegen.artefact import KernelMap
     from fstc.runtime.artefact import Verification
     from fstc.stages import STAGES
 
-    return {s.role: s.writes for s in STAGES} | {"package": Manifest, "verification": Verification}
+    return {s.role: s.writes for s in STAGES} | {"map": KernelMap, "package": Manifest, "verification": Verification}

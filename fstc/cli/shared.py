@@ -23,7 +23,7 @@ from fstc.cli.environment import cache_folder, host_compiler
 from fstc.cli.output import write_out
 
 if TYPE_CHECKING:
-    from fstc.driver.execution import Toolbox
+    from fstc.driver.host import Toolbox
     from fstc.driver.work import Work
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -58,10 +58,23 @@ device_list_option = option(
     "--device", default="", metavar="NAME[,NAME]", help="The devices to build for, separated by commas."
 )
 jobs_option = option("-j", "--jobs", type=click.IntRange(min=1), help="Compile this many kernels at a time.")
+trust_option = option(
+    "--trust", is_flag=True, help="Run a package's kernels and host library on the CPU as they are; know who made it."
+)
 dump_option = option(
     "--dump", type=click.Path(file_okay=False), metavar="DIR", help="Write what every stage made, numbered, into DIR."
 )
 time_option = option("--time", "time_stages", is_flag=True, help="Print the time of every stage on stderr.")
+
+
+as_real_option = option(
+    "--as-real", is_flag=True,
+    help="With --bind: plan for the extents of the file and carry that plan over to the bound ones, so that what is "
+    "looked at are the kernels that ship, on fewer blocks.",
+)  # fmt: skip
+index_option = option(
+    "--index-bits", type=click.Choice(("32", "64")), help="Of offsets in kernels.  [default: 64 where 32 are too few]"
+)
 
 
 def output_option(help: str) -> Callable[[F], F]:
@@ -90,14 +103,22 @@ def listed(text: str, what: str) -> tuple[str, ...]:
 
 
 def opened(
-    path: str, *, binds: tuple[str, ...] = (), device: str = "", dump: str | None = None, time: bool = False
+    path: str,
+    *,
+    binds: tuple[str, ...] = (),
+    device: str = "",
+    dump: str | None = None,
+    time: bool = False,
+    as_real: bool = False,
+    index_bits: str | None = None,
 ) -> Work:
     """The model that a command was given, watched as its flags ask."""
     from fstc.cli.observe import observer
     from fstc.driver.files import open_work
     from fstc.stages import Settings
 
-    return open_work(path, Settings(device=device, binds=bindings(binds)), observer(dump, time))
+    settings = Settings(device=device, binds=bindings(binds), as_real=as_real, index_bits=int(index_bits or 0))
+    return open_work(path, settings, observer(dump, time))
 
 
 def write_artefact(work: Work, role: str, target: str) -> None:
@@ -108,9 +129,9 @@ def write_artefact(work: Work, role: str, target: str) -> None:
         work.write(role, Path(target))
 
 
-def toolbox() -> Toolbox:
+def toolbox(trust: bool = False) -> Toolbox:
     """The cache and the C++ compiler, as the environment says."""
     from fstc.build.cache import Cache
-    from fstc.driver.execution import Toolbox
+    from fstc.driver.host import Toolbox
 
-    return Toolbox(cache=Cache.open(cache_folder()), jobs=os.cpu_count() or 2, compiler=host_compiler())
+    return Toolbox(Cache.open(cache_folder()), jobs=os.cpu_count() or 2, compiler=host_compiler(), trust=trust)

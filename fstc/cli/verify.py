@@ -8,9 +8,11 @@ import click
 
 from fstc.cli.output import show, write_out
 from fstc.cli.shared import (
+    as_real_option,
     bind_option,
     device_option,
     format_option,
+    index_option,
     listed,
     model_argument,
     opened,
@@ -18,6 +20,7 @@ from fstc.cli.shared import (
     output_option,
     target_option,
     toolbox,
+    trust_option,
 )
 
 
@@ -26,6 +29,8 @@ from fstc.cli.shared import (
 @bind_option
 @device_option
 @target_option
+@index_option
+@as_real_option
 @option("--seeds", type=click.IntRange(min=1), default=1, help="How many seeds, from 0.")
 @option(
     "--tensors", type=click.Choice(("outputs", "kernel-edges", "all")), default="kernel-edges",
@@ -34,6 +39,7 @@ from fstc.cli.shared import (
 @option("--orders", default="forward,reverse,warp-forward,warp-reverse", help="Thread orders of the host target.")
 @option("--check/--no-check", default=True, help="Races, bounds, uninitialised reads and exact traffic (host only).")
 @option("--edge-values", is_flag=True, help="NaN, Inf, -0.0 and subnormals among the inputs.")
+@trust_option
 @output_option("Also write the findings as JSON there.")
 @format_option
 def command(
@@ -41,11 +47,14 @@ def command(
     binds: tuple[str, ...],
     device: str,
     target: str | None,
+    index_bits: str | None,
+    as_real: bool,
     seeds: int,
     tensors: str,
     orders: str,
     check: bool,
     edge_values: bool,
+    trust: bool,
     output: str | None,
     format: str,
 ) -> int:
@@ -64,10 +73,10 @@ def command(
     chosen = target or default_target()
     if chosen == "reference":
         raise click.UsageError("the reference is what verify compares with; give --target host or cuda.")
-    work = opened(path, binds=binds, device=device)
+    work = opened(path, binds=binds, device=device, index_bits=index_bits, as_real=as_real)
     options = VerifyOptions(seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values)
     package = Path(path) if is_package(path) else None
-    found = verify_model(work, chosen, options, toolbox(), orders=wanted, check=check, package=package)
+    found = verify_model(work, chosen, options, toolbox(trust), orders=wanted, check=check, package=package)
     if output:
         write_out(encode(found, device=work.settings.device), output)
     if output != "-":

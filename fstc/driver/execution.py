@@ -15,12 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from fstc.build.cache import Cache
-from fstc.build.host import HostKernel, compile_host, find_compiler
 from fstc.build.host_fault import HostFault
 from fstc.build.host_library import ORDERS, HostLibrary
 from fstc.build.package import Package
 from fstc.codegen.artefact import Codegen, Step
+from fstc.driver.host import Toolbox, host_library
 from fstc.driver.package import BuildOptions, build_package
 from fstc.driver.work import Work
 from fstc.ir.constants import ConstantStore
@@ -31,15 +30,6 @@ from fstc.runtime.verify import Counted, VerifyOptions, verify
 from fstc.support.diagnostics import FstcError
 
 TARGETS = ("host", "reference", "cuda")
-
-
-@dataclass(frozen=True)
-class Toolbox:
-    """What compiling for a target takes; ``compiler`` is the C++ compiler that was asked for."""
-
-    cache: Cache
-    jobs: int = 2
-    compiler: str | None = None
 
 
 def default_target() -> str:
@@ -111,18 +101,6 @@ def checkers(work: Work, tools: Toolbox, wanted: bool, target: str) -> Iterator[
     with TemporaryDirectory(prefix="fstc-") as folder:
         library = host_library(work, Path(folder), tools, checked=True)
         yield HostChecker(library, work.value("codegen"), _names(work))
-
-
-def host_library(work: Work, folder: Path, tools: Toolbox, *, checked: bool = False) -> HostLibrary:
-    """All kernels of a model, compiled for the CPU. ``folder`` must outlive the library."""
-    code: Codegen = work.value("codegen")
-    texts = work.texts("codegen")
-    kernels = [
-        HostKernel(k.symbol, texts[k.file], grid=k.grid, block=k.block, shared=k.shared, params=len(k.params))
-        for k in code.kernels
-    ]
-    tool = find_compiler(tools.compiler)
-    return compile_host(kernels, folder, checked=checked, cache=tools.cache, jobs=tools.jobs, compiler=tool)
 
 
 @dataclass(frozen=True)

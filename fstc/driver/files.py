@@ -14,7 +14,7 @@ from pathlib import Path
 from fstc.build.package import Package
 from fstc.codegen.artefact import Codegen
 from fstc.device.device import load_device
-from fstc.driver.work import Loaded, Observer, Work
+from fstc.driver.work import HOST, Loaded, Observer, Work
 from fstc.stages import DEFAULT_DEVICE, STAGES, Settings, SourceText, stage
 from fstc.support.artefact import Envelope, Input, check_inputs, decode, decode_envelope, rerun_help
 from fstc.support.diagnostics import Diagnostic, FstcError
@@ -90,7 +90,7 @@ def _load(work: Work, path: Path, data: bytes) -> None:
     if made.for_device:
         work.settings = _for_device(work.settings, envelope.device, path)
     if isinstance(value, Codegen):
-        work.files[made.role] = _kernels(path, value)
+        work.files[made.role] = _with_maps(work, value, _kernels(path, value))
     work.keep(made, value, path)
     work.loaded[made.role] = Loaded(path.name, data)
     work.source = next((e for e in envelope.inputs if e.role == "source"), work.source)
@@ -147,8 +147,16 @@ def _from_package(package: Package, path: Path, settings: Settings, observer: Ob
         work.loaded[role] = Loaded(name, data)
         inputs = decode_envelope(data, name).inputs
         work.source = next((e for e in inputs if e.role == "source"), work.source)
-    work.files["codegen"] = package.sources(entry)
+    work.files["codegen"] = _with_maps(work, work.values["codegen"], package.sources(entry))
+    work.packaged = package.files(entry, HOST)
     return work
+
+
+def _with_maps(work: Work, code: Codegen, sources: Mapping[str, str]) -> dict[str, str]:
+    """Maps are made anew: they follow from the graph and the kernels, also from edited ones."""
+    from fstc.codegen.maps import kernel_maps
+
+    return {**sources, **kernel_maps(work.values["graph"], code, sources)}
 
 
 def _only_a_fir_binds(path: str, settings: Settings) -> None:

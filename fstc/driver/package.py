@@ -18,12 +18,14 @@ from fstc.build.cache import Cache
 from fstc.build.compile import Report
 from fstc.build.run import Built, ConstantsFile, DeviceBuild, build
 from fstc.device.device import load_device
+from fstc.driver.host import Toolbox, host_files
 from fstc.driver.work import Work
 from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph
 from fstc.stages import STAGES
 from fstc.support.files import read_bytes, sha256
 
+MAP = ".map.json"
 INSIDE = {stage.role: f"{stage.role}.json" for stage in STAGES}
 
 
@@ -36,6 +38,7 @@ class BuildOptions:
     frozen: bool = False
     embed_constants: bool = False
     bundle: Path | None = None
+    host: Toolbox | None = None  # also put the host libraries in, made with these
 
 
 def build_package(
@@ -45,12 +48,14 @@ def build_package(
     parts = []
     for name in devices:
         there = replace(work.on(name), loaded={})  # encode anew: an edited file keeps its meaning, not its layout
+        maps = {name: text.encode() for name, text in there.texts("codegen").items() if name.endswith(MAP)}
         parts.append(
             DeviceBuild(
                 device=load_device(name),
                 plan=there.encoded("plan", INSIDE),
                 codegen=there.encoded("codegen", INSIDE),
                 sources=there.texts("codegen"),
+                files={**maps, **(host_files(there, options.host) if options.host else {})},
             )
         )
     return build(

@@ -24,6 +24,7 @@ from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import make_folder, sha256, write_atomic
 
+HOST = "host"  # folder of a package, below the device's
 Observer = Callable[["Work", Stage, float], None]
 """Told after each stage: the work so far, the stage, its seconds."""
 
@@ -49,6 +50,7 @@ class Work:
     artefacts: dict[str, Artefact] = field(default_factory=dict)  # the values as files hold them, by role
     files: dict[str, Mapping[str, str]] = field(default_factory=dict)  # texts beside an artefact, by role
     loaded: dict[str, Loaded] = field(default_factory=dict)
+    packaged: Mapping[str, bytes] | None = None  # from a package: its files for the host target, by name
 
     def value(self, role: str) -> Any:
         """The value of a role, running the stages up to it."""
@@ -57,7 +59,7 @@ class Work:
         return self.values[role]
 
     def texts(self, role: str) -> Mapping[str, str]:
-        """What lies beside an artefact: the kernels of codegen, by file name."""
+        """What lies beside an artefact: the kernels of codegen and their maps, by file name."""
         self.value(role)
         return self.files.get(role, {})
 

@@ -42,11 +42,68 @@ def test_codegen_check_compares_a_folder(fstc: Fstc, tmp_path: Path) -> None:
     assert files_in(tmp_path) == []
     assert fstc("codegen", SOFTMAX, "-o", "k").code == 0
     assert fstc("codegen", SOFTMAX, "-o", "k", "--check").code == 0
-    [kernel] = (tmp_path / "k" / "kernels").iterdir()
+    [kernel] = (tmp_path / "k" / "kernels").glob("*.cu")
     kernel.write_text(kernel.read_text() + "// mine\n")
     assert fstc("codegen", SOFTMAX, "-o", "k", "--check").code == 1
     done = fstc("build", "k/softmax_mask.codegen.json")
     assert (done.code, "has changed since" in done.err) == (3, True)
+
+
+def test_maps_lead_from_statements_to_ops(fstc: Fstc, tmp_path: Path) -> None:
+    fstc("codegen", SOFTMAX, "-o", "k")
+    [kernel] = (tmp_path / "k" / "kernels").glob("*.cu")
+    lines = kernel.read_text().split("\n")
+    found = json.loads(kernel.with_suffix(".map.json").read_text())
+    assert (found["kind"], found["body"]["file"]) == ("map", f"kernels/{kernel.name}")
+    statements = {s["line"]: s for s in found["body"]["statements"]}
+    body = range(lines.index("{") + 2, len(lines))
+    assert {n for n in body if lines[n - 1].partition("//")[0].rstrip().endswith(";")} <= set(statements)
+    told = [(s["op"], lines[s["line"] - 1]) for s in statements.values() if s["kind"] == "op"]
+    assert all(op.startswith("%") for op, _ in told)
+    assert any("fst::exp(" in text and op == "%exp = exp" for op, text in told)
+    assert any("store_vec(q0" in text and op.startswith("%probabilities") for op, text in told)
+
+
+@pytest.mark.nvrtc
+def test_a_package_brings_its_host_library(fstc: Fstc, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its kernels run when this fstc would generate the same, else with --trust only; then no compiler is needed."""
+    from fstc.build.package import MANIFEST, pack
+    from fstc.support.files import sha256
+
+    assert fstc("build", SOFTMAX, *SMALL, "--host", "-o", "s.fpk").code == 0
+    check = ("--target", "host", "--orders", "forward")
+    assert fstc("verify", "s.fpk", *check).code == 0
+    with zipfile.ZipFile(tmp_path / "s.fpk") as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    assert {n.rpartition("/")[2] for n in entries if "/host/" in n} == {
+        "about.json", "checked.so", "library.so", "unit0.cpp",
+    }  # fmt: skip
+    [kernel] = [name for name in entries if name.endswith(".cu")]
+    assert kernel.replace(".cu", ".map.json") in entries
+    before = sha256(entries[kernel])
+    entries[kernel] += b"// mine\n"
+    for name in (n for n in entries if n.endswith("codegen.json")):
+        entries[name] = entries[name].replace(before.encode(), sha256(entries[kernel]).encode())
+    manifest = json.loads(entries.pop(MANIFEST))
+    manifest["body"]["entries"] = {name: sha256(data) for name, data in entries.items()}
+    (tmp_path / "t.fpk").write_bytes(pack({**entries, MANIFEST: json.dumps(manifest).encode()}))
+    done = fstc("verify", "t.fpk", *check)
+    assert (done.code, "FST0523" in done.err) == (3, True)
+    monkeypatch.setenv("FSTC_CXX", "no-such-compiler")
+    assert fstc("verify", "t.fpk", *check, "--trust").code == 0
+
+
+def test_a_plan_carried_over(fstc: Fstc, tmp_path: Path) -> None:
+    """--as-real keeps the placements of the file's extents; what cannot keep them is refused."""
+    places = []
+    for more in ((), ("--bind", "B=2", "--as-real")):
+        plan = json.loads(fstc("plan", SOFTMAX, *more, "-o", "-").out)["body"]["regions"][0]["kernels"][0]
+        keys = ("vector", "lanes", "lane_stride", "warps", "warp_stride", "serial")
+        places.append([[p[k] for k in keys] for p in plan["parts"][0]["placement"]])
+    assert places[0] == places[1]
+    done = fstc("plan", SOFTMAX, "--bind", "K=64", "--as-real", "-o", "x.plan.json")
+    assert (done.code, "FST0410" in done.err) == (3, True)
+    assert files_in(tmp_path) == []
 
 
 @pytest.mark.nvrtc
@@ -140,7 +197,7 @@ def test_verify_finds_a_wrong_kernel(fstc: Fstc, tmp_path: Path) -> None:
     from fstc.support.files import sha256
 
     fstc("codegen", SOFTMAX, *SMALL, "-o", "k")
-    [kernel] = (tmp_path / "k" / "kernels").iterdir()
+    [kernel] = (tmp_path / "k" / "kernels").glob("*.cu")
     before = kernel.read_text()
     after = before.replace("fst::exp(", "1.0001f * fst::exp(1.001f * ", 1)
     assert after != before

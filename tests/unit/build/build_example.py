@@ -64,7 +64,7 @@ def plan_of(device: str, kernels: tuple[KernelCode, ...], registers: int, blocks
         plan.Kernel(
             name=k.name, parts=(), threads=k.block, shared=k.shared, registers=registers, blocks_per_sm=blocks_per_sm,
             occupancy=1.0, scheme="thread", bytes=0, bytes_min=0, l2_bytes=0, predicted_us=1.0, bound="memory",
-            terms={},
+            min_blocks=k.min_blocks, terms={},
         )
         for k in kernels
     ]  # fmt: skip
