@@ -286,7 +286,7 @@ class _Walker:
             if not graph.type(node.inputs[0]).elements:
                 return _Below("op", inits, set())
             inner, _ = window_read(graph, node, at)
-            return _Below("op", [(node.inputs[0], inner), *inits], self._variables(inner), True)
+            return _Below("op", [(node.inputs[0], inner), *inits], self._variables((*at, *inner)), True)
         children: list[tuple[int, At]] = []
 
         def dynamic(operand: int, where: At, low: int, high: int) -> Index:
