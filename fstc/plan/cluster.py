@@ -13,12 +13,16 @@ from fstc.device.device import Device
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.pattern import Refusal, make_pattern
-from fstc.ir.regions import is_inline_constant
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed, best
+from fstc.plan.folding import constants, folded_ops
 
 MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
+
+STITCH, CLASSIC, NONE = "stitch", "classic", "none"
+STRATEGIES = (STITCH, CLASSIC, NONE)
+"""stitch: all schemes; classic: what loop fusion does, values pass within a thread only; none: a kernel for each op."""
 
 
 @dataclass
@@ -34,6 +38,7 @@ class Grower:
     graph: Graph
     device: Device
     apart: frozenset[tuple[int, int]] = frozenset()  # (partial, final) reductions that were split on purpose
+    strategy: str = STITCH
     clusters: dict[int, Cluster] = field(default_factory=dict)  # by smallest node id when made
     home: dict[int, int] = field(default_factory=dict)  # node -> cluster
     decisions: list[Decision] = field(default_factory=list)
@@ -42,16 +47,17 @@ class Grower:
     def __post_init__(self) -> None:
         self.users = self.graph.users()
         self.results = set(self.graph.outputs)
-        self.folded = _folded(self.graph, self.results)
+        self.folded = constants(self.graph) if self.strategy == NONE else folded_ops(self.graph)
 
     # -- clusters ---------------------------------------------------------------------------------------------
 
     def run(self) -> list[Cluster]:
         """Clusters in an order in which they can run."""
         self._seed()
-        self._break_up()
-        self._join_depths()
-        self._merge()
+        if self.strategy != NONE:
+            self._break_up()
+            self._join_depths()
+            self._merge()
         return self.ordered()
 
     def _seed(self) -> None:
@@ -62,7 +68,7 @@ class Grower:
             homes = {self.home[u] for v in node.outputs for u in self._real_users(v)}
             alone = node.op.form in (Form.REDUCE, Form.SCAN) or len(homes) != 1
             target = next(iter(homes)) if not alone else node.id
-            if not alone and self._repeats(node):
+            if not alone and (self.strategy == NONE or self._repeats(node)):
                 target = node.id
             self.home[node.id] = target
             self.clusters.setdefault(target, Cluster(set())).nodes.add(node.id)
@@ -108,26 +114,15 @@ class Grower:
 
     def _join_group(self, members: list[int]) -> None:
         union = set().union(*(self.clusters[k].nodes for k in members))
-        if self._pointers(union) > MOST_POINTERS:
-            return
-        joined = self.place(union)
-        apart = [self.place(self.clusters[k].nodes) for k in members]
-        if isinstance(joined, Refusal) or any(isinstance(p, Refusal) for p in apart):
-            return
-        gain = sum(p.estimate.time for p in apart if isinstance(p, Placed)) - joined.estimate.time
-        if gain <= 0:
-            return
         names = [self._name(self.clusters[k].nodes) for k in members]
-        self.decisions.append(
-            Decision(
-                code="FSN002",
-                accepted=True,
-                left=names[0],
-                right=f"{names[-1]} and {len(names) - 2} more",
-                gain_us=gain,
-                reason="one launch, and what passes between stays on chip",
-            )
+        verdict = self._verdict(
+            [self.clusters[k].nodes for k in members], names[0], f"{names[-1]} and {len(names) - 2} more"
         )
+        if verdict.accepted:
+            self.decisions.append(verdict)
+            self._replace(members, union)
+
+    def _replace(self, members: list[int], union: set[int]) -> None:
         self.clusters[members[0]].nodes = union
         for k in members[1:]:
             del self.clusters[k]
@@ -227,74 +222,52 @@ class Grower:
         key = (frozenset(left), frozenset(right))
         if key in refused:
             return False
-        union = left | right
-        names = self._name(left), self._name(right)
         if self._cycle(a, b):
-            refused[key] = Decision(
-                code="FSN014",
-                accepted=False,
-                left=names[0],
-                right=names[1],
-                gain_us=0.0,
-                reason="another kernel lies between them, and would both wait and be waited for",
-            )
+            reason = "another kernel lies between them, and would both wait and be waited for"
+            verdict = self._no("FSN014", self._name(left), self._name(right), reason)
+        else:
+            verdict = self._verdict([left, right], self._name(left), self._name(right))
+        if not verdict.accepted:
+            refused[key] = verdict
             return False
-        if any((a in left and b in right) or (a in right and b in left) for a, b in self.apart):
-            refused[key] = Decision(
-                code="FSN031",
-                accepted=False,
-                left=names[0],
-                right=names[1],
-                gain_us=0.0,
-                reason="partial results from all blocks must be there before they are added: a second launch",
-            )
-            return False
+        self.decisions.append(verdict)
+        self._replace([a, b], left | right)
+        return True
+
+    def _verdict(self, members: list[set[int]], left: str, right: str) -> Decision:
+        """Whether these clusters become one kernel, and what that gains."""
+        union = set().union(*members)
+        if any(a in union and b in union for a, b in self.apart):
+            reason = "partial results from all blocks must be there before they are added: a second launch"
+            return self._no("FSN031", left, right, reason)
         pointers = self._pointers(union)
         if pointers > MOST_POINTERS:
-            refused[key] = Decision(
-                code="FSN022",
-                accepted=False,
-                left=names[0],
-                right=names[1],
-                gain_us=0.0,
-                reason=f"one launch would take {pointers} tensors, limit {MOST_POINTERS}",
-            )
-            return False
-        apart = [self.place(left), self.place(right)]
+            return self._no("FSN022", left, right, f"one launch would take {pointers} tensors, limit {MOST_POINTERS}")
         joined = self.place(union)
         if isinstance(joined, Refusal):
-            refused[key] = Decision(
-                code=joined.code, accepted=False, left=names[0], right=names[1], gain_us=0.0, reason=joined.reason
+            return self._no(joined.code, left, right, joined.reason)
+        if self.strategy == CLASSIC and joined.pattern.phases() > 1:
+            return self._no("FSN023", left, right, "strategy classic: a value passes from one thread to others")
+        apart = [p.estimate.time for p in map(self.place, members) if isinstance(p, Placed)]
+        gain = sum(apart) - joined.estimate.time
+        if gain <= 0 and len(apart) == len(members):
+            reason = (
+                f"one kernel is {joined.estimate.bound}-bound at {joined.estimate.time:.1f} us, "
+                f"{len(members)} take {sum(apart):.1f} us"
             )
-            return False
-        parts = [p for p in apart if isinstance(p, Placed)]
-        gain = sum(p.estimate.time for p in parts) - joined.estimate.time if len(parts) == 2 else float("inf")
-        if gain <= 0:
-            refused[key] = Decision(
-                code="FSN021",
-                accepted=False,
-                left=names[0],
-                right=names[1],
-                gain_us=gain,
-                reason=f"one kernel is {joined.estimate.bound}-bound at {joined.estimate.time:.1f} us, "
-                f"two take {sum(p.estimate.time for p in parts):.1f} us",
-            )
-            return False
-        self.decisions.append(
-            Decision(
-                code="FSN002",
-                accepted=True,
-                left=names[0],
-                right=names[1],
-                gain_us=gain if gain < float("inf") else 0.0,
-                reason="one launch, and what passes between stays on chip",
-            )
+            return self._no("FSN021", left, right, reason, gain)
+        return Decision(
+            code="FSN002",
+            accepted=True,
+            left=left,
+            right=right,
+            gain_us=max(gain, 0.0),
+            reason="one launch, and what passes between stays on chip",
         )
-        self.clusters[a].nodes = union
-        for n in right:
-            self.home[n] = a
-        del self.clusters[b]
-        return True
+
+    @staticmethod
+    def _no(code: str, left: str, right: str, reason: str, gain: float = 0.0) -> Decision:
+        return Decision(code=code, accepted=False, left=left, right=right, gain_us=gain, reason=reason)
 
     def _pointers(self, members: set[int]) -> int:
         nodes = self.nodes_of(members)
@@ -358,47 +331,3 @@ class Grower:
                     if producer is not None and producer != i:
                         level[i] = max(level[i], level[producer] + 1)
         return level
-
-
-LIGHT_CHAIN = 8  # light ops that a user may repeat for one value
-WIDER = 1.1  # what a folded op may read, over what reading its stored result would move
-
-
-def _folded(graph: Graph, results: set[int]) -> set[int]:
-    """Ops that every user repeats for itself: inline constants, iota, views of outside values, and light ops on them.
-
-    A light op is repeated when its outside operands are no larger than its result: a user reads these instead, and
-    the result is never written. A convert from bf16 to f32 is the common case.
-    """
-    found: set[int] = set()
-    leaves: dict[int, frozenset[int]] = {}  # value -> the outside values behind it
-    repeated: dict[int, int] = {}  # value -> light ops behind it
-    for node in graph.nodes:
-        if results & set(node.outputs):
-            continue
-        below: set[int] = set()
-        inside = True
-        for v in node.inputs:
-            producer = graph.values[v].node
-            if producer < 0:
-                below.add(v)
-            elif producer in found:
-                below |= leaves[v]
-            else:
-                inside = False
-        if is_inline_constant(node) or node.op.form is Form.IOTA:
-            repeat = True
-        elif not inside or node.op.kind not in (Kind.LAYOUT, Kind.LIGHT) or len(below) > 8:
-            repeat = False
-        else:
-            read = sum(min(graph.type(v).nbytes, graph.type(node.outputs[0]).nbytes) for v in below)
-            light = node.op.kind is Kind.LIGHT
-            work = sum(repeated.get(v, 0) for v in node.inputs) + light
-            fits = read <= WIDER * graph.type(node.outputs[0]).nbytes and work <= LIGHT_CHAIN
-            repeat = fits or (node.op.kind is Kind.LAYOUT and work == 0)
-        if repeat:
-            found.add(node.id)
-            for v in node.outputs:
-                leaves[v] = frozenset(below)
-                repeated[v] = sum(repeated.get(u, 0) for u in node.inputs) + (node.op.kind is Kind.LIGHT)
-    return found

@@ -9,7 +9,7 @@ from fstc.device.device import Device
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import MOST_POINTERS, Cluster, Grower
+from fstc.plan.cluster import MOST_POINTERS, STITCH, Cluster, Grower
 
 MOST_PARTS = 64
 THREADS = (256, 128, 512)
@@ -27,14 +27,13 @@ def pack(grower: Grower, clusters: list[Cluster], device: Device) -> list[list[t
 
 
 def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list[tuple[Cluster, Placed]]]:
-    alone: list[list[tuple[Cluster, Placed]]] = []
     packed: list[tuple[Cluster, Placed]] = []
     for cluster in members:
         placed = grower.place(cluster.nodes)
         assert isinstance(placed, Placed), f"a cluster has no placement: {placed}"
         packed.append((cluster, placed))
-    if len(packed) < 2:
-        return [packed] if packed else []
+    if len(packed) < 2 or grower.strategy != STITCH:
+        return [[item] for item in packed]
     open_groups: list[list[tuple[Cluster, Placed]]] = []
     for item in packed:
         for group in open_groups:
@@ -44,7 +43,7 @@ def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list
                 break
         else:
             open_groups.append([item])
-    return alone + open_groups
+    return open_groups
 
 
 def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -> list[tuple[Cluster, Placed]] | None:

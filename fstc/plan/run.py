@@ -23,7 +23,7 @@ from fstc.ir.subgraph import extract
 from fstc.ir.traffic import floor_bytes
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import Cluster, Grower
+from fstc.plan.cluster import STITCH, Cluster, Grower
 from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.pack import pack
 from fstc.plan.split import Split, split_choices
@@ -36,6 +36,7 @@ class PlanOptions:
     """``index_bits``: 0 chooses 32 where every offset fits, 64 forces the wide path."""
 
     index_bits: int = 0
+    strategy: str = STITCH
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class PlannedRegion:
 
 def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOptions | None = None) -> Plan:
     """A plan for one device. Pure and deterministic."""
+    options = options or PlanOptions()
     regions = find_regions(graph)
     planned: dict[str, PlannedRegion] = {}
     for region in regions:
         if region.hash not in planned:
-            planned[region.hash] = _plan_region(region, device)
-    return assemble(graph, analysis, device, regions, planned, options or PlanOptions())
+            planned[region.hash] = _plan_region(region, device, options.strategy)
+    return assemble(graph, analysis, device, regions, planned, options)
 
 
 def assemble(
@@ -73,7 +75,7 @@ def assemble(
     wide = options.index_bits == 64 or any(v.type.elements > INDEX_LIMIT for v in graph.values)
     return Plan(
         device=device.name,
-        strategy="stitch",
+        strategy=options.strategy,
         policy="strict",
         index_bits=64 if wide else 32,
         summary=Summary(
@@ -92,9 +94,9 @@ def assemble(
     )
 
 
-def _plan_region(region: Region, device: Device) -> PlannedRegion:
+def _plan_region(region: Region, device: Device, strategy: str) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid."""
-    made = [_plan_split(region, splits, device) for splits in split_choices(region.graph, device)]
+    made = [_plan_split(region, splits, device, strategy) for splits in split_choices(region.graph, device)]
     best = min(made, key=lambda p: sum(k.predicted_us for k in p.plan.kernels))
     decisions = list(best.plan.decisions)
     for other in made:
@@ -114,7 +116,7 @@ def _plan_region(region: Region, device: Device) -> PlannedRegion:
     return PlannedRegion(msgspec.structs.replace(best.plan, decisions=tuple(decisions)), best.back, best.graph)
 
 
-def _plan_split(region: Region, splits: tuple[Split, ...], device: Device) -> PlannedRegion:
+def _plan_split(region: Region, splits: tuple[Split, ...], device: Device, strategy: str) -> PlannedRegion:
     decisions = [
         Decision(
             code="FSN030",
@@ -127,7 +129,7 @@ def _plan_split(region: Region, splits: tuple[Split, ...], device: Device) -> Pl
         for s in splits
     ]
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
-    grower = Grower(graph, device, frozenset(pairs))
+    grower = Grower(graph, device, frozenset(pairs), strategy)
     launches = pack(grower, grower.run(), device)
     kernels = tuple(
         describe_launch(

@@ -39,7 +39,9 @@ def transfer_plan(graph: Graph, analysis: Analysis, device: Device, real_graph: 
     for small, large in zip(ours, theirs, strict=True):
         if small.hash not in planned:
             planned[small.hash] = _region(small, large, plans[large.hash], device)
-    return assemble(graph, analysis, device, ours, planned, PlanOptions(index_bits=real.index_bits))
+    return assemble(
+        graph, analysis, device, ours, planned, PlanOptions(index_bits=real.index_bits, strategy=real.strategy)
+    )
 
 
 def _changed(reason: str) -> FstcError:

@@ -312,6 +312,10 @@ FSN021 one kernel would be slower than two
 FSN022 one launch would take too many tensors
     Parameters of a kernel lie in a constant bank of 4 KiB and each pointer holds registers; a launch with
     very many tensors gains little over two. The reason names the count and the limit.
+FSN023 the strategy keeps them apart
+    `--strategy classic` joins only what loop fusion joins: values that pass from an operator to the next
+    within one thread. What would pass through shuffles or shared memory stays in two kernels. Strategy
+    `stitch`, the default, has no such rule.
 FSN030 a reduction is split over the grid
     The reduced axis is long and few results come out, so one block a result would leave the device idle.
     Each block reduces a chunk; a second launch adds the partial results, in a fixed order, so that equal

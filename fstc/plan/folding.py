@@ -1,0 +1,62 @@
+"""Ops that have no kernel of their own: every user repeats them.
+
+Example: ``%f = convert %x : f32[8,64]`` of a bf16 input: each kernel that wants ``%f`` reads ``%x``, which is narrower.
+"""
+
+from __future__ import annotations
+
+from fstc.ir.graph import Graph
+from fstc.ir.ops.opdef import Form, Kind
+from fstc.ir.regions import is_inline_constant
+
+LIGHT_CHAIN = 8  # light ops that a user may repeat for one value
+WIDER = 1.1  # what a folded op may read, over what reading its stored result would move
+
+
+def folded_ops(graph: Graph) -> set[int]:
+    """Ops that every user repeats for itself: inline constants, iota, views of outside values, and light ops on them.
+
+    A light op is repeated when its outside operands are no larger than its result: a user reads these instead, and
+    the result is never written. A convert from bf16 to f32 is the common case.
+    """
+    results = set(graph.outputs)
+    found: set[int] = set()
+    leaves: dict[int, frozenset[int]] = {}  # value -> the outside values behind it
+    repeated: dict[int, int] = {}  # value -> light ops behind it
+    for node in graph.nodes:
+        if results & set(node.outputs):
+            continue
+        below: set[int] = set()
+        inside = True
+        for v in node.inputs:
+            producer = graph.values[v].node
+            if producer < 0:
+                below.add(v)
+            elif producer in found:
+                below |= leaves[v]
+            else:
+                inside = False
+        if is_inline_constant(node) or node.op.form is Form.IOTA:
+            repeat = True
+        elif not inside or node.op.kind not in (Kind.LAYOUT, Kind.LIGHT) or len(below) > 8:
+            repeat = False
+        else:
+            read = sum(min(graph.type(v).nbytes, graph.type(node.outputs[0]).nbytes) for v in below)
+            light = node.op.kind is Kind.LIGHT
+            work = sum(repeated.get(v, 0) for v in node.inputs) + light
+            fits = read <= WIDER * graph.type(node.outputs[0]).nbytes and work <= LIGHT_CHAIN
+            repeat = fits or (node.op.kind is Kind.LAYOUT and work == 0)
+        if repeat:
+            found.add(node.id)
+            for v in node.outputs:
+                leaves[v] = frozenset(below)
+                repeated[v] = sum(repeated.get(u, 0) for u in node.inputs) + (node.op.kind is Kind.LIGHT)
+    return found
+
+
+def constants(graph: Graph) -> set[int]:
+    """Of all ops only those that are no kernel anywhere: inline constants and iota."""
+    results = set(graph.outputs)
+    return {
+        n.id for n in graph.nodes if (is_inline_constant(n) or n.op.form is Form.IOTA) and not results & set(n.outputs)
+    }
