@@ -6,10 +6,10 @@ thread folds the eight values in the same order. The result is known to all thre
 
 from __future__ import annotations
 
-from fstc.codegen.context import Context, Level
+from fstc.codegen.context import Context, Level, rounded
 from fstc.codegen.digits import added, digit, scaled
 from fstc.codegen.program import Block, Line, Scope
-from fstc.codegen.values import Values, rounded
+from fstc.codegen.values import Values
 from fstc.ir.graph import Node
 from fstc.ir.ops import literal
 from fstc.ir.ops.monoid import identity

@@ -16,6 +16,11 @@ from fstc.ir.types import DType
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 
 
+def rounded(dtype: DType, text: str) -> str:
+    """Policy ``strict``: a narrow float is rounded where it is defined."""
+    return f"fst::round<{dtype.storage}>({text})" if dtype.is_float and dtype.size < 4 else text
+
+
 @dataclass
 class Level:
     """One level of the current nest: a scope, and the axes whose index is known from here on."""

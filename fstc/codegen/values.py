@@ -6,28 +6,22 @@ axes are known. Layout ops leave no statement: they change the index at which th
 
 from __future__ import annotations
 
-from fstc.codegen.context import Context
+from fstc.codegen.context import Context, rounded
 from fstc.codegen.digits import added, scaled
 from fstc.codegen.program import Block, Line, Scope
+from fstc.codegen.random_bits import emit_random
 from fstc.codegen.tiles import Tiles
+from fstc.codegen.windows import emit_window
 from fstc.ir.axes import coordinates
 from fstc.ir.graph import Graph, Node, Region
 from fstc.ir.indexing import CHOOSES, At, Condition, Read, reads
 from fstc.ir.ops import cuda_expr, literal
 from fstc.ir.ops.monoid import body_monoid, identity
 from fstc.ir.ops.opdef import Form
-from fstc.ir.pattern import Instance, initials, key_of, window_read
+from fstc.ir.pattern import Instance, initials, key_of
 from fstc.ir.types import DType
-from fstc.plan.artefact import REQUEST, Hold, vector_width
+from fstc.plan.artefact import Hold
 from fstc.support.affine import Index, linearize, ranged, var
-
-
-def rounded(dtype: DType, text: str) -> str:
-    """Policy ``strict``: a narrow float is rounded where it is defined."""
-    return f"fst::round<{dtype.storage}>({text})" if dtype.is_float and dtype.size < 4 else text
-
-
-IDEMPOTENT = frozenset({"max", "min", "and", "or"})  # an initial value counts once however often it is met
 
 
 def clamped(dtype: DType, text: str, low: int, high: int, kind: str) -> str:
@@ -145,13 +139,13 @@ class Values:
         element = None if self.ctx.branches else self.tiles.load(value, offset)
         if element is not None:
             return self.ctx.up(dtype, element, scope, origin)
-        text = f"{self.ctx.params[value]}[{offset.c_text(self._names(depth))}]"
+        text = f"{self.ctx.params[value]}[{offset.c_text(self.names(depth))}]"
         if dtype.storage == dtype.compute or value not in self.ctx.holds:
             text = text if dtype.storage == dtype.compute else f"fst::up({text})"
             return self.ctx.declare(dtype.compute, text, scope, origin)
         return self.ctx.up(dtype, self.ctx.declare(dtype.storage, text, scope, origin), scope, origin)
 
-    def _names(self, depth: int | None = None) -> dict[str, str]:
+    def names(self, depth: int | None = None) -> dict[str, str]:
         return self.ctx.names(len(self.ctx.levels) - 1 if depth is None else depth)
 
     # -- what must be computed --------------------------------------------------------------------------------
@@ -162,15 +156,15 @@ class Values:
         if form is Form.REDUCE:
             return self.nothing(node, node.outputs.index(value), scope)
         if form is Form.REDUCE_WINDOW:
-            return self._window(node, index, scope)
+            return emit_window(self, node, index, scope)
         if form is Form.IOTA:
             dtype = self.graph.type(value).dtype
-            text = index[node.attr("dimension")].c_text(self._names())
+            text = index[node.attr("dimension")].c_text(self.names())
             return self.ctx.declare(
                 dtype.compute, f"fst::convert<{dtype.storage}>(fst::i64({text}))", scope, self.ctx.origin(node)
             )
         if form is Form.RNG:
-            return self._random(node, value, index, scope)
+            return emit_random(self, node, value, index, scope)
         found = tuple(r for r in reads(self.graph, node, index, self._dynamic(node, scope)) if not r.never)
         if form in CHOOSES:
             return self._choose(node, found, scope)
@@ -245,57 +239,13 @@ class Values:
         block.items = [*branch.before, Line(f"{name} = {text};")]
 
     def test(self, condition: Condition) -> str:
-        text = condition.index.c_text(self._names())
+        text = condition.index.c_text(self.names())
         parts = []
         if condition.index.low < condition.low:
             parts.append(f"{text} >= {condition.low}")
         if condition.index.high >= condition.high:
             parts.append(f"{text} < {condition.high}")
         return " && ".join(parts) or "true"
-
-    def _random(self, node: Node, value: int, index: At, scope: Scope) -> str:
-        state = [self.at(node.inputs[0], (Index(k),)) for k in range(2)]
-        origin = self.ctx.origin(node)
-        bits = self.graph.type(node.outputs[1])
-        if value == node.outputs[0]:
-            words = bits.elements * (2 if bits.dtype.size == 8 else 1)
-            where = index[0].c_text(self._names())
-            after = f"{where} == 0 ? {state[0]} : {state[1]} + {-(-words // 4)}ull"
-            return self.ctx.declare("fst::u64", after, scope, origin)
-        flat = linearize(index, bits.shape)
-        per = 2 if bits.dtype.size == 8 else 4  # elements of one block of four words
-        block, word = self._block(state, flat, per, scope, origin)
-        if bits.dtype.size < 8:
-            return self.ctx.declare(bits.dtype.compute, f"{bits.dtype.compute}({block}.v[{word}])", scope, origin)
-        low, high = f"{block}.v[{word} * 2]", f"{block}.v[{word} * 2 + 1]"
-        return self.ctx.declare("fst::u64", f"fst::u64({low}) | fst::u64({high}) << 32", scope, origin)
-
-    def _block(self, state: list[str], flat: Index, per: int, scope: Scope, origin: str) -> tuple[str, str]:
-        """The block of random words that an element is in, and which of its ``per`` elements it is.
-
-        Vector elements that share a block are served by one, made ahead of the vector loop.
-        """
-        axis, width = vector_width(flat, REQUEST // per, self.ctx.places)
-        place = self.ctx.places.get(axis)
-        level = self.tiles.level(flat, {axis: place}) if place and width == per and axis in self.ctx.loops else None
-        others = [a for a in flat.variables if a != axis and a in self.ctx.places and self.ctx.places[a].vector > 1]
-        if self.ctx.branches or level is None or place is None or others:
-            name = self.ctx.declare("fst::u64", f"fst::u64({flat.c_text(self._names())})", scope, origin)
-            block = f"fst::philox({state[0]}, {state[1]} + {name} / {per}, 0)"
-            return self.ctx.declare("fst::philox_block", block, scope, origin), f"{name} % {per}"
-        count, element = place.vector // per, self.ctx.loops[axis][1]
-        key = (-1, f"{state}{flat.key}")  # of no value: a block of words
-        blocks = self.ctx.levels[level].scope.memo.get(key)
-        if blocks is None:
-            blocks = self.ctx.levels[level].scope.memo[key] = self.ctx.fresh("w")
-            first = f"{state[1]} + fst::u64({flat.c_text(self._names(level))}) / {per}"
-            counter = added(first, "k") if count > 1 else first
-            make = Line(f"{self.ctx.cell(blocks, count)} = fst::philox({state[0]}, {counter}, 0);", origin)
-            size = f"[{count}]" if count > 1 else ""
-            declared = Line(f"fst::philox_block {blocks}{size};", origin)
-            self.ctx.levels[level].scope.before += [declared, *self.ctx.each(count, [make])]
-        which = f"{element} / {per}" if count > 1 else "0"
-        return self.ctx.cell(blocks, count, which), f"{element} % {per}" if count > 1 else element
 
     # -- combiners --------------------------------------------------------------------------------------------
 
@@ -350,58 +300,5 @@ class Values:
             out.append(name)
         return out
 
-    def _window(self, node: Node, index: At, scope: Scope) -> str:
-        """A window is folded where it is needed, element by element, in index order."""
-        source, dtype = node.inputs[0], self.graph.type(node.outputs[0]).dtype
-        inits = node.inputs[1:]
-        name = self.ctx.fresh("c")
-        origin = self.ctx.origin(node)
-        first = self.at(inits[0], ()) if inits else literal(dtype, identity(str(node.op.monoid), dtype))
-        scope.before.append(Line(f"{dtype.compute} {name} = {first};", origin))
-        inner, loops = window_read(self.graph, node, index)
-        block: list[Line | Block] = scope.before
-        for loop, extent in loops:
-            head = Block(f"for (int {loop} = 0; {loop} < {extent}; ++{loop}) {{")
-            block.append(head)
-            block = head.items
-        padding: list[Line | Block] = []
-        if inits and self.monoid(node) not in IDEMPOTENT:  # padding and holes hold the initial value
-            self.combine(node, [name], [first], padding)
-        tests = [c for c in window_tests(self.graph, node, index) if not c.always]
-        if any(c.never for c in tests):  # nothing of the operand is seen
-            block += padding
-        else:
-            guard = Block(f"if ({' && '.join(map(self.test, tests))}) {{" if tests else "{")
-            self.ctx.branches.append(Scope())
-            text = self.at(source, inner)
-            branch = self.ctx.branches.pop()
-            self.combine(node, [name], [text], branch.before)
-            guard.items = branch.before
-            block.append(guard)
-            if tests and padding:
-                block.append(Block("else {", padding))
-        if dtype.is_float and dtype.size < 4 and self.monoid(node) is not None:
-            scope.before.append(Line(f"{name} = {rounded(dtype, name)};", origin))
-        return name
 
-
-def window_tests(graph: Graph, node: Node, at: At) -> tuple[Condition, ...]:
-    """Conditions under which a window's element is not padding nor a hole of base dilation."""
-    shape = graph.type(node.inputs[0]).shape
-    rank = len(shape)
-    strides = node.attr("window_strides") or (1,) * rank
-    spread = node.attr("window_dilations") or (1,) * rank
-    base = node.attr("base_dilations") or (1,) * rank
-    padding = node.attr("padding") or ((0, 0),) * rank
-    found: list[Condition] = []
-    for n, size in enumerate(node.attr("window_dimensions")):
-        offset = var(f"w{node.id}_{n}", size) * spread[n] if size > 1 else Index(0)
-        position = at[n] * strides[n] + offset - padding[n][0]
-        found.append(Condition(position, 0, (shape[n] - 1) * base[n] + 1))
-        if base[n] > 1:
-            lift = -min(position.low // base[n], 0)
-            found.append(Condition((position + lift * base[n]) % base[n], 0, 1))
-    return tuple(found)
-
-
-__all__ = ["Values", "rounded", "window_tests"]
+__all__ = ["Values"]
