@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 
 FORMAT = "1"  # of an entry; part of every key
 DIGEST_BYTES = 32
@@ -78,7 +77,7 @@ class Cache:
         if self.folder is None:
             return
         path = self._path(key)
-        temporary = path.with_name(f".{token_hex(8)}.tmp")
+        temporary = path.with_name(f".{os.urandom(8).hex()}.tmp")
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             try:

@@ -10,8 +10,8 @@ import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fstc.build.package import Package
 from fstc.codegen.artefact import Codegen
 from fstc.device.device import load_device
 from fstc.driver.work import HOST, Loaded, Observer, Work
@@ -19,6 +19,9 @@ from fstc.stages import DEFAULT_DEVICE, STAGES, Settings, SourceText, stage
 from fstc.support.artefact import Envelope, Input, check_inputs, decode, decode_envelope, rerun_help
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import read_bytes, sha256
+
+if TYPE_CHECKING:
+    from fstc.build.package import Package
 
 STDIN = "-"
 LIMIT = 1 << 30  # bytes of an artefact
@@ -29,11 +32,15 @@ KERNEL_LIMIT = 16 << 20
 def open_work(path: str, settings: Settings, observer: Observer = lambda work, stage, seconds: None) -> Work:
     """The model in ``path``, with everything that was read from it and beside it."""
     place = Path("stdin" if path == STDIN else path)
-    if path != STDIN and place.is_file() and _head(place) == ZIP:
+    if is_package(path):
+        from fstc.build.package import Package
+
         with Package.open(place) as package:
             return _from_package(package, place, settings, observer)
     data = sys.stdin.buffer.read(LIMIT) if path == STDIN else read_bytes(place, LIMIT)
     if data[:4] == ZIP:
+        from fstc.build.package import Package
+
         with Package.from_bytes(data, str(place)) as package:
             return _from_package(package, place, settings, observer)
     work = Work(_stem(place.name), place.parent, settings, observer)

@@ -13,17 +13,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fstc.build.cache import Cache
 from fstc.build.compile import Report
 from fstc.build.run import Built, ConstantsFile, DeviceBuild, build
 from fstc.device.device import load_device
-from fstc.driver.host import Toolbox, host_files
 from fstc.driver.work import Work
 from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph
 from fstc.stages import STAGES
 from fstc.support.files import read_bytes, sha256
+
+if TYPE_CHECKING:
+    from fstc.driver.host import Toolbox
 
 MAP = ".map.json"
 INSIDE = {stage.role: f"{stage.role}.json" for stage in STAGES}
@@ -55,7 +58,7 @@ def build_package(
                 plan=there.encoded("plan", INSIDE),
                 codegen=there.encoded("codegen", INSIDE),
                 sources=there.texts("codegen"),
-                files={**maps, **(host_files(there, options.host) if options.host else {})},
+                files={**maps, **_host_files(there, options.host)},
             )
         )
     return build(
@@ -69,6 +72,14 @@ def build_package(
         progress=report,
         bundle=options.bundle,
     )
+
+
+def _host_files(work: Work, tools: Toolbox | None) -> dict[str, bytes]:
+    if tools is None:
+        return {}
+    from fstc.driver.host import host_files  # a tenth of a warm build
+
+    return host_files(work, tools)
 
 
 def constants_files(graph: Graph, folder: Path, embed: bool) -> tuple[ConstantsFile, ...]:

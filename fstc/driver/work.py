@@ -51,6 +51,7 @@ class Work:
     files: dict[str, Mapping[str, str]] = field(default_factory=dict)  # texts beside an artefact, by role
     loaded: dict[str, Loaded] = field(default_factory=dict)
     packaged: Mapping[str, bytes] | None = None  # from a package: its files for the host target, by name
+    _encoded: dict[tuple[str, ...], bytes] = field(default_factory=dict, init=False)  # by role and file names
 
     def value(self, role: str) -> Any:
         """The value of a role, running the stages up to it."""
@@ -66,7 +67,13 @@ class Work:
     def encoded(self, role: str, names: Mapping[str, str]) -> bytes:
         """The file content of a role whose inputs lie beside it under ``names``."""
         self.value(role)
-        made = stage(role)
+        key = (role, *names.values())
+        if key not in self._encoded:
+            self._encoded[key] = self._encode(stage(role), names)
+        return self._encoded[key]
+
+    def _encode(self, made: Stage, names: Mapping[str, str]) -> bytes:
+        role = made.role
         file = self.loaded.get(role)
         if file and file.name == names[role]:
             return file.data
