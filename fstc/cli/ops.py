@@ -1,4 +1,4 @@
-"""``fstc ops``: the operator reference, printed from the op table. ``--format md`` is a page of docs/."""
+"""``fstc ops``: the operator reference, printed from the op table. ``--format md`` is the one in docs/fir.md."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def command(name: str | None, format: str) -> int:
     from fstc.ir.ops import OPS, lookup
     from fstc.report.ops import one_op, op_list
 
+    if name is None and format == "md":
+        from fstc.ir.ops.doc import op_reference_markdown
+
+        click.echo(op_reference_markdown(), nl=False)
+        return 0
     if name is None:
         show(op_list(tuple(OPS.values())), format)
         return 0

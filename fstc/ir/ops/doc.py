@@ -1,4 +1,4 @@
-"""The op reference of docs/fir.md, printed from the table.
+"""The op reference in Markdown, printed from the table: ``fstc ops --format md`` and a part of docs/fir.md.
 
 Example: ``op_reference_markdown()`` begins with ``### Element-wise`` and a row for every op of that family.
 A test compares the page with it, so that the page cannot be out of date.
@@ -11,10 +11,14 @@ from collections.abc import Iterable
 from fstc.ir.ops import OPS, AttrDef, Form, OpDef
 
 FAMILIES: tuple[tuple[str, str, frozenset[Form]], ...] = (
-    ("Element-wise", "One element of each operand gives one of the result; shapes are equal.",
+    ("Element-wise", "One element of each operand gives one of the result; shapes are equal. Where the meaning says "
+     "nothing else: a NaN operand gives NaN, infinities and signed zeros go as IEEE 754 and C's function of that name "
+     "have them, subnormal numbers are kept, integers wrap, and a float result is rounded once to its type.",
      frozenset({Form.ELEMENTWISE})),
     ("Sources", "Values from nowhere else.", frozenset({Form.CONSTANT, Form.IOTA, Form.RNG})),
-    ("Reductions", "Sums accumulate in f32 (f64 for f64; integers wrap) and round once.",
+    ("Reductions", "Float sums and products accumulate in f32 (f64 for f64) and round once; a sum is never -0. "
+     "Integers wrap in their own type. The order of a float sum is fixed by the plan, so that equal inputs give equal "
+     "bits.",
      frozenset({Form.REDUCE, Form.REDUCE_WINDOW, Form.SCAN})),
     ("Library calls", "Typed and opaque: boundaries of fusible regions, run by a library.", frozenset({Form.LIBRARY})),
 )  # fmt: skip
@@ -47,28 +51,35 @@ def _row(op: OpDef) -> str:
     name = ", ".join(f"`{n}`" for n in (op.name, *op.aliases))
     body = ("body optional: " if op.regions_optional else "with a body: ") if op.regions else ""
     results = "n" if op.results < 0 else str(op.results)
-    return _cells(name, _operands(op), results, op.dtypes, op.kind.value, body + op.doc)
+    return _cells(name, operands(op) or "none", results, op.dtypes, op.kind.value, body + op.doc)
 
 
-def _operands(op: OpDef) -> str:
-    low, high = op.arity
-    return str(low) if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+def operands(op: OpDef) -> str:
+    """The operands by name, as the meaning speaks of them: ``x, starts...``."""
+    return op.operands or ", ".join(("x", "y")[: op.arity[0]])
 
 
 def _attribute(attr: AttrDef, takers: str) -> str:
-    type = " ".join(attr.choices) if attr.choices else attr.type
-    return _cells(f"`{attr.name}`", takers, type, "required" if attr.required else _spelled(attr), attr.doc)
+    default = attr_default(attr)
+    marked = default if attr.required or attr.default is None else f"`{default}`"
+    return _cells(f"`{attr.name}`", takers, attr_type(attr), marked, attr.doc)
 
 
-def _spelled(attr: AttrDef) -> str:
-    """A default as the language writes it."""
+def attr_type(attr: AttrDef) -> str:
+    return " ".join(attr.choices) if attr.choices else attr.type
+
+
+def attr_default(attr: AttrDef) -> str:
+    """A default as the language writes it; ``none`` where leaving the attribute out means something else."""
+    if attr.required:
+        return "required"
     if attr.default is None:
         return "none"
     if isinstance(attr.default, bool):
-        return f"`{str(attr.default).lower()}`"
+        return str(attr.default).lower()
     if attr.default == "":
-        return '`""`'
-    return f"`{list(attr.default) if isinstance(attr.default, tuple) else attr.default}`"
+        return '""'
+    return str(list(attr.default) if isinstance(attr.default, tuple) else attr.default)
 
 
 def _cells(*cells: str) -> str:

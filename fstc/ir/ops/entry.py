@@ -61,6 +61,7 @@ def elementwise(
     domain: Domain = (),
     commutative: bool = False,
     bits: bool = False,
+    operands: str = "",
 ) -> OpDef:
     """An entry of form elementwise; by default all operands and the result have one type of the class ``kinds``."""
     return OpDef(
@@ -77,5 +78,6 @@ def elementwise(
         dtypes=describe(kinds),
         commutative=commutative,
         bits=bits,
+        operands=operands,
         aliases=(alias,) if alias else (),
     )

@@ -141,7 +141,8 @@ INDEXING: tuple[OpDef, ...] = (
         (2, 2),
         _gather_type,
         _gather,
-        (
+        operands="x, indices",
+        attrs=(
             _dims("offset_dims", "result dimensions that walk inside a window, ascending"),
             _dims("collapsed_slice_dims", "operand dimensions of slice size 1 that are dropped"),
             _dims("operand_batching_dims", "operand dimensions paired with dimensions of the indices"),
@@ -160,7 +161,8 @@ INDEXING: tuple[OpDef, ...] = (
         (3, 3),
         _scatter_type,
         _scatter,
-        (
+        operands="x, indices, updates",
+        attrs=(
             _dims("update_window_dims", "update dimensions that walk inside a window, ascending"),
             _dims("inserted_window_dims", "operand dimensions of extent 1 in a window that updates lack"),
             _dims("input_batching_dims", "operand dimensions paired with dimensions of the indices"),

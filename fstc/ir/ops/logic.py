@@ -128,5 +128,5 @@ LOGIC_OPS: tuple[OpDef, ...] = (
     elementwise("compare", "Comparison by `direction`; with NaN only NE holds, -0 equals +0, false is below true.", ANY,
         _compare, _compare_text, infer=predicate(ANY), attrs=(_DIRECTION,)),
     elementwise("select", "select(p, a, b) is a where p holds, else b; p is a scalar or has their shape.", ANY, _select,
-        "{0} ? {1} : {2}", arity=3, infer=select),
+        "{0} ? {1} : {2}", arity=3, infer=select, operands="p, a, b"),
 )  # fmt: skip

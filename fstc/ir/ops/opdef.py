@@ -125,6 +125,7 @@ class OpDef:
     commutative: bool = False
     bits: bool = False
     library: Callable[[Sequence[Any], Infer], tuple[Any, ...]] | None = None
+    operands: str = ""  # doc: names of the operands, as "x, starts..."; empty: x, or x and y
     aliases: tuple[str, ...] = ()  # other accepted names (StableHLO's long ones); printed under ``name``
 
     def attr(self, name: str) -> AttrDef | None:

@@ -117,10 +117,11 @@ SORTING: tuple[OpDef, ...] = (
         _sort_type,
         _sort,
         (
-            AttrDef("dimension", "int"),
+            AttrDef("dimension", "int", doc="the dimension that is sorted"),
             AttrDef("is_stable", "bool", required=False, default=True, doc="fstc's reference always is"),
             AttrDef("descending", "bool", required=False, default=False, doc="without a comparator: largest first"),
         ),
+        operands="xs...",
         regions=1,
         regions_optional=True,
         results=-1,
@@ -133,7 +134,7 @@ SORTING: tuple[OpDef, ...] = (
         (1, 1),
         _top_k_type,
         _top_k,
-        (AttrDef("k", "int"),),
+        (AttrDef("k", "int", doc="0 to the extent of the last dimension"),),
         results=2,
     ),
 )

@@ -138,7 +138,8 @@ SOURCE: tuple[OpDef, ...] = (
         "constant",
         Kind.SOURCE,
         Form.CONSTANT,
-        "A value from the text, repeated when it is a single number, or a tensor of a safetensors file beside it.",
+        "A value from the text, repeated when it is a single number and rounded once to a float type, or a tensor of a "
+        "safetensors file beside it. A value that does not fit an integer type is refused.",
         (0, 0),
         _constant_type,
         _constant,
@@ -155,7 +156,7 @@ SOURCE: tuple[OpDef, ...] = (
         (0, 0),
         _iota_type,
         _iota,
-        (AttrDef("dimension", "int"),),
+        (AttrDef("dimension", "int", doc="the dimension that is counted"),),
         dtypes="numeric",
     ),
     OpDef(
@@ -167,7 +168,8 @@ SOURCE: tuple[OpDef, ...] = (
         (1, 1),
         _random_type,
         _random,
-        (AttrDef("algorithm", "str", required=False, default="philox", choices=("philox",)),),
+        (AttrDef("algorithm", "str", required=False, default="philox", choices=("philox",), doc="the one there is"),),
+        operands="state",
         results=2,
         dtypes="unsigned",
     ),

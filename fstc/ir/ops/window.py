@@ -172,6 +172,7 @@ WINDOW: tuple[OpDef, ...] = (
         _general_type,
         _general,
         ATTRS,
+        operands="x, init",
         regions=1,
     ),
 )
