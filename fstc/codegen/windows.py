@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from fstc.codegen.context import rounded
 from fstc.codegen.program import Block, Line, Scope
 from fstc.ir.graph import Graph, Node
-from fstc.ir.indexing import At, Condition
+from fstc.ir.indexing import At, Condition, per_dim
 from fstc.ir.ops import literal
 from fstc.ir.ops.monoid import identity
 from fstc.ir.pattern import window_read
@@ -62,9 +62,9 @@ def window_tests(graph: Graph, node: Node, at: At) -> tuple[Condition, ...]:
     """Conditions under which a window's element is not padding nor a hole of base dilation."""
     shape = graph.type(node.inputs[0]).shape
     rank = len(shape)
-    strides = node.attr("window_strides") or (1,) * rank
-    spread = node.attr("window_dilations") or (1,) * rank
-    base = node.attr("base_dilations") or (1,) * rank
+    strides = per_dim(node, "window_strides", rank, 1)
+    spread = per_dim(node, "window_dilations", rank, 1)
+    base = per_dim(node, "base_dilations", rank, 1)
     padding = node.attr("padding") or ((0, 0),) * rank
     found: list[Condition] = []
     for n, size in enumerate(node.attr("window_dimensions")):

@@ -12,6 +12,7 @@ from functools import cached_property
 from math import gcd, prod
 
 from fstc.ir.graph import Graph, Node
+from fstc.ir.indexing import per_dim
 from fstc.ir.ops.opdef import Form
 from fstc.support.affine import ZERO, Index, linearize, var
 
@@ -222,7 +223,7 @@ def _reverse(s: _Analysis, node: Node) -> None:
 def _slice(s: _Analysis, node: Node) -> None:
     """Full dimensions unify; offsets and extents on a common unit split the axis into (n, unit)."""
     shape = s.graph.type(node.inputs[0]).shape
-    rows = zip(shape, node.attr("start"), node.attr("limit"), node.attr("strides"), strict=True)
+    rows = zip(shape, node.attr("start"), node.attr("limit"), per_dim(node, "strides", len(shape), 1), strict=True)
     for n, (extent, start, limit, stride) in enumerate(rows):
         a, b = s.dims[node.inputs[0]][n], s.dims[node.outputs[0]][n]
         size = -(-(limit - start) // stride)
@@ -270,8 +271,9 @@ def _concatenate(s: _Analysis, node: Node) -> None:
 
 
 def _pad(s: _Analysis, node: Node) -> None:
+    interior = per_dim(node, "interior", s.graph.type(node.inputs[0]).rank, 0)
     for n, (a, b) in enumerate(zip(s.dims[node.inputs[0]], s.dims[node.outputs[0]], strict=True)):
-        if node.attr("low")[n] or node.attr("high")[n] or node.attr("interior")[n]:
+        if node.attr("low")[n] or node.attr("high")[n] or interior[n]:
             s.cut += a + b
         else:
             s.tie(node, 0, a, b)

@@ -74,6 +74,11 @@ def reads(graph: Graph, node: Node, at: At, dynamic: Dynamic) -> tuple[Read, ...
     return rule(graph, node, at, dynamic) if rule else ()
 
 
+def per_dim(node: Node, name: str, rank: int, default: int) -> tuple[int, ...]:
+    """An attribute with one entry a dimension; an empty one stands for the default everywhere."""
+    return tuple(node.attr(name) or (default,) * rank)
+
+
 def _elementwise(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ...]:
     return tuple(Read(k, at if graph.type(v).rank else ()) for k, v in enumerate(node.inputs))
 
@@ -96,7 +101,8 @@ def _transpose(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ...]
 
 
 def _slice(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ...]:
-    return (Read(0, tuple(i * s + a for i, a, s in zip(at, node.attr("start"), node.attr("strides"), strict=True))),)
+    steps = per_dim(node, "strides", len(at), 1)
+    return (Read(0, tuple(i * s + a for i, a, s in zip(at, node.attr("start"), steps, strict=True))),)
 
 
 def _reverse(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ...]:
@@ -134,10 +140,11 @@ def _concatenate(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ..
 
 def _pad(graph: Graph, node: Node, at: At, _: Dynamic) -> tuple[Read, ...]:
     shape = graph.type(node.inputs[0]).shape
+    interior = per_dim(node, "interior", len(at), 0)
     local: list[Index] = []
     when: list[Condition] = []
     for n, i in enumerate(at):
-        step, x = node.attr("interior")[n] + 1, i - node.attr("low")[n]
+        step, x = interior[n] + 1, i - node.attr("low")[n]
         when.append(Condition(x, 0, (shape[n] - 1) * step + 1 if shape[n] else 0))
         if step > 1:
             # Shifted by whole steps so that the argument of the division is never negative.

@@ -13,7 +13,7 @@ from functools import cached_property
 
 from fstc.ir.axes import Axes, coordinates, find_axes, reduced_dims
 from fstc.ir.graph import Graph, Node
-from fstc.ir.indexing import CHOOSES, At, reads
+from fstc.ir.indexing import CHOOSES, At, per_dim, reads
 from fstc.ir.ops.monoid import body_monoid
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.support.affine import ZERO, Index, ranged, var
@@ -388,9 +388,9 @@ def window_read(graph: Graph, node: Node, at: At) -> tuple[At, tuple[tuple[str, 
     """Operand index of a reduce_window and its loop variables (name, extent); padding is not yet excluded."""
     sizes = node.attr("window_dimensions")
     rank = len(sizes)
-    strides = node.attr("window_strides") or (1,) * rank
-    spread = node.attr("window_dilations") or (1,) * rank
-    base = node.attr("base_dilations") or (1,) * rank
+    strides = per_dim(node, "window_strides", rank, 1)
+    spread = per_dim(node, "window_dilations", rank, 1)
+    base = per_dim(node, "base_dilations", rank, 1)
     padding = node.attr("padding") or ((0, 0),) * rank
     loops: list[tuple[str, int]] = []
     inner: list[Index] = []

@@ -257,7 +257,8 @@ class _Drawing:
             start.append(a)
             limit.append(z)
             strides.append(s)
-        return (self.b.op("slice", value, start=tuple(start), limit=tuple(limit), strides=tuple(strides)),)
+        steps = tuple(strides) if any(s > 1 for s in strides) or self.r.random() < 0.5 else ()
+        return (self.b.op("slice", value, start=tuple(start), limit=tuple(limit), strides=steps),)
 
     def concatenate(self) -> Sequence[int]:
         value = self.pick(lambda t: t.rank > 0)
@@ -287,6 +288,8 @@ class _Drawing:
         high = tuple(self.r.choice((0, 0, 1, 2, -1)) for _ in ttype.shape)
         interior = tuple(self.r.choice((0, 0, 0, 1, 2)) for _ in ttype.shape)
         fill = self.like(TensorType(ttype.dtype, ()))
+        if not any(interior) and self.r.random() < 0.5:
+            interior = ()
         return (self.b.op("pad", value, fill, low=low, high=high, interior=interior),)
 
     def dynamic_slice(self) -> Sequence[int]:
@@ -334,6 +337,27 @@ class _Drawing:
                 start_index_map=mapped,
                 index_vector_dim=ivd,
                 slice_sizes=sizes,
+            ),
+        )
+
+    def batched_gather(self) -> Sequence[int]:
+        """One row of each batch, as a lookup along an axis."""
+        value = self.pick(lambda t: t.rank > 1 and t.elements > 0)
+        shape = self.b.types[value].shape
+        count = self.r.choice((1, 3, 4))
+        index = self.b.input(I32, (shape[0], count), low=-1, high=shape[1] + 1)
+        return (
+            self.b.op(
+                "gather",
+                value,
+                index,
+                offset_dims=tuple(range(2, len(shape))),
+                collapsed_slice_dims=(1,),
+                operand_batching_dims=(0,),
+                start_indices_batching_dims=(0,),
+                start_index_map=(1,),
+                index_vector_dim=2,
+                slice_sizes=(1, 1, *shape[2:]),
             ),
         )
 
@@ -479,6 +503,7 @@ MAKERS: tuple[tuple[Callable[[_Drawing], Sequence[int]], int], ...] = (
     (_Drawing.dynamic_slice, 2),
     (_Drawing.dynamic_update_slice, 2),
     (_Drawing.gather, 3),
+    (_Drawing.batched_gather, 2),
     (_Drawing.reduce, 8),
     (_Drawing.normalise, 6),
     (_Drawing.argmax, 3),
