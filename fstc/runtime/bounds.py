@@ -1,7 +1,7 @@
 """How much rounding a value has seen: what a tolerance depends on.
 
-Example: ``roughness(graph)[value]`` is ``Roughness(depth=6, reduction=1024.0, coarsest=2**-7)`` for a LayerNorm
-over 1024 columns that passes through bf16.
+Example: ``roughness(graph)[value]`` is ``Roughness(depth=6, reduction=1024.0, narrow=2**-7)`` for a LayerNorm
+over 1024 columns that is rounded to bf16 once.
 """
 
 from __future__ import annotations
@@ -18,11 +18,16 @@ MOVES_ONLY = (Kind.LAYOUT, Kind.SOURCE)
 
 @dataclass(frozen=True)
 class Roughness:
-    """On the way from the inputs: roundings in sequence, terms in sums, the coarsest type rounded to."""
+    """On the longest way from the inputs: what happens to a value.
+
+    ``depth`` roundings, sums of ``reduction`` terms, the EPS of the coarsest type that is rounded to, and the
+    EPS of roundings to types below f32, added up.
+    """
 
     depth: int = 0
     reduction: float = 1.0
     coarsest: float = 0.0
+    narrow: float = 0.0
 
 
 def roughness(graph: Graph) -> list[Roughness]:
@@ -33,10 +38,12 @@ def roughness(graph: Graph) -> list[Roughness]:
         moves = node.op.kind in MOVES_ONLY
         for output in node.outputs:
             own = 0.0 if moves else EPS.get(graph.type(output).dtype.name, 0.0)
+            rounds = own if own > EPS["f32"] else 0.0
             found[output] = Roughness(
                 depth=max(r.depth for r in before) + (not moves),
                 reduction=max(r.reduction for r in before) + _terms(graph, node),
                 coarsest=max(own, *(r.coarsest for r in before)),
+                narrow=max(r.narrow for r in before) + rounds,
             )
     return found
 

@@ -24,22 +24,24 @@ OFF = 1e30  # an error beyond any bound; artefacts hold finite numbers
 ULP_WIDTH = {1: "int8", 2: "int16", 4: "int32", 8: "int64"}
 
 
-def tolerance(dtype: DType, reduction: float = 1.0, depth: int = 1, coarsest: float = 0.0) -> Tolerance:
+def tolerance(
+    dtype: DType, reduction: float = 1.0, depth: int = 1, coarsest: float = 0.0, narrow: float = 0.0
+) -> Tolerance:
     """What rounding may explain for a result of ``dtype``.
 
-    ``depth`` roundings on the longest way from an input, sums of ``reduction`` terms accumulated in f32 (f64
-    for f64; errors of a sum grow like its root for values that are not all of one sign), and ``coarsest``
-    the largest EPS of the float types that are rounded to on the way: one value that falls on the other
-    side of a tie moves everything after it by that much.
+    ``depth`` roundings on the longest way from an input, sums of ``reduction`` terms accumulated in f32 (f64 where
+    nothing ``coarsest`` was rounded to; errors of a sum grow like its root for values that are not all of one sign),
+    and ``narrow``, the EPS of the roundings below f32 on that way, added up: a value that falls on the other side of a
+    tie moves by so much, and what follows with it. The result's own rounding moves the element alone.
     """
     if not dtype.is_float:
         return Tolerance()
-    accumulator = EPS["f64"] if dtype.name == "f64" else EPS["f32"]
-    unit = max(EPS[dtype.name], coarsest)
-    bound = unit + accumulator * (4 + 2 * depth + sqrt(reduction))
-    if coarsest > accumulator:
-        bound += coarsest * sqrt(depth)
-    return Tolerance(rtol=bound, scaled=bound, atol=SMALLEST[dtype.name] * 2)
+    accumulator = EPS["f64"] if dtype.name == "f64" and coarsest <= EPS["f64"] else EPS["f32"]
+    unit = EPS[dtype.name]
+    own = unit if unit > EPS["f32"] else 0.0
+    before = max(narrow - own, 0.0)
+    fine = accumulator * (5 + 2 * depth + sqrt(reduction))
+    return Tolerance(rtol=own + 2 * before + fine, scaled=before + fine, atol=SMALLEST[dtype.name] * 2)
 
 
 def compare(name: str, got: Array, want: Array, allowed: Tolerance, dtype: DType) -> Comparison:
