@@ -38,8 +38,10 @@ def base_text(place: AxisPlace, tops: Mapping[str, int]) -> str:
 
 
 def scaled(text: str, weight: int) -> str:
-    inner = f"({text})" if " " in text else text
-    return inner if weight == 1 else f"{inner} * {weight}"
+    """``text * weight``, ready to stand in a sum."""
+    if weight == 1:
+        return f"({text})" if " + " in text or " - " in text else text
+    return f"({text}) * {weight}" if " " in text else f"{text} * {weight}"
 
 
 def added(*texts: str) -> str:

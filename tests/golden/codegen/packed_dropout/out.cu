@@ -13,7 +13,7 @@ extern "C" __global__ void __launch_bounds__(128, 12) kernel_0(
     const int warp = threadIdx.x >> 5;
     if (blockIdx.x < 64) {
         const int block = blockIdx.x;
-        const int a2 = (block % 2);  // axis a2, extent 2
+        const int a2 = block % 2;  // axis a2, extent 2
         const int a1 = lane + warp * 32 + (block / 2) * 128;  // axis a1, extent 4096
         {
             const fst::u64 v0 = p0[0];  // %state

@@ -8,8 +8,8 @@ extern "C" __global__ void __launch_bounds__(128, 12) kernel_0(
     const int lane = threadIdx.x & 31;
     const int warp = threadIdx.x >> 5;
     const int block = blockIdx.x;
-    const int a3 = (lane / 16) + warp * 2 + block * 8;  // axis a3, extent 36
-    const int a4 = (lane % 16);  // axis a4, extent 12
+    const int a3 = lane / 16 + warp * 2 + block * 8;  // axis a3, extent 36
+    const int a4 = lane % 16;  // axis a4, extent 12
     if (a3 < 36 && a4 < 12) {
         float c0;  // %y = pad
         if (a3 - 1 >= 0 && a3 - 1 < 33 && a4 < 10) {

@@ -1,13 +1,13 @@
 #include "fstc.cuh"
 
-extern "C" __global__ void __launch_bounds__(128, 9) kernel_0(
+extern "C" __global__ void __launch_bounds__(128, 10) kernel_0(
     const float* __restrict__ p0,  // %x f32[512,64]
     float* __restrict__ q0)  // %y f32[512,64]
 {
     const int lane = threadIdx.x & 31;
     const int warp = threadIdx.x >> 5;
     const int block = blockIdx.x;
-    const int a0 = (lane / 16) + warp * 2 + block * 8;  // axis a0, extent 512
+    const int a0 = lane / 16 + warp * 2 + block * 8;  // axis a0, extent 512
     const int a1 = (lane % 16) * 4;  // axis a1, extent 64
     float h0[4];  // %x, kept in register
     float h4[4];  // %e, kept in register
