@@ -43,7 +43,13 @@ DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512
 @option("--ptx", is_flag=True, help="Also keep PTX, for chips that are newer than this fstc.")
 @jobs_option
 @option("--frozen", is_flag=True, help="Compile nothing: every kernel must be in the cache.")
-@option("--deny", "denied", multiple=True, type=click.Choice(tuple(DENIABLE)), help="Exit 1 on such a finding.")
+@option(
+    "--deny",
+    "denied",
+    multiple=True,
+    type=click.Choice(tuple(DENIABLE)),
+    help="Exit 1, without a package, on such a finding; repeat for more.",
+)
 @option("--report", is_flag=True, help="Print the resources of every kernel.")
 @option("--embed-constants", is_flag=True, help="Put constants files into the package instead of beside it.")
 @format_option

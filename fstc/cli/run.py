@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 @bind_option
 @device_option
 @target_option
-@click.option("--inputs", metavar="FILE", help="A .npz or .safetensors with the inputs by name; random ones without.")
-@option("--seed", type=int, default=0, help="Of random inputs.")
+@click.option(
+    "--inputs", metavar="FILE", help="A .npz or .safetensors with the inputs by name; random ones are drawn without it."
+)
+@option("--seed", type=int, default=0, help="Seed of random inputs.")
 @click.option("--save", metavar="FILE", help="Write the outputs to a .npz or .safetensors; - is stdout, as .npz.")
 @trust_option
 @format_option

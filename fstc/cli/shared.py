@@ -40,7 +40,7 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
 
 model_argument = click.argument("path", metavar="FILE")
 bind_option = option(
-    "--bind", "binds", multiple=True, metavar="NAME=N", help="Set a named extent; repeat for more. Reading a .fir only."
+    "--bind", "binds", multiple=True, metavar="NAME=N", help="Set a named extent of a .fir; repeat for more."
 )
 format_option = option(
     "--format", "format", type=click.Choice(FORMATS), default="auto",
@@ -55,7 +55,11 @@ target_option = option(
     help="Where to run; cuda where there is a GPU, else host.",
 )
 device_list_option = option(
-    "--device", default="", metavar="NAME[,NAME]", help="The devices to build for, separated by commas."
+    "--device",
+    default="",
+    show_default=False,
+    metavar="NAME[,NAME]",
+    help="The devices to build for, separated by commas.  [default: that of FILE, else h200]",
 )
 jobs_option = option("-j", "--jobs", type=click.IntRange(min=1), help="Compile this many kernels at a time.")
 trust_option = option(
@@ -69,11 +73,13 @@ time_option = option("--time", "time_stages", is_flag=True, help="Print the time
 
 as_real_option = option(
     "--as-real", is_flag=True,
-    help="With --bind: plan for the extents of the file and carry that plan over to the bound ones, so that what is "
-    "looked at are the kernels that ship, on fewer blocks.",
+    help="With --bind: plan for the file's own extents and carry that plan over to the bound ones: the kernels that ship, on "
+    "fewer blocks.",
 )  # fmt: skip
 index_option = option(
-    "--index-bits", type=click.Choice(("32", "64")), help="Of offsets in kernels.  [default: 64 where 32 are too few]"
+    "--index-bits",
+    type=click.Choice(("32", "64")),
+    help="Width of offsets in kernels.  [default: 64 where 32 are too few]",
 )
 
 

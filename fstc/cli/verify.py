@@ -31,14 +31,24 @@ from fstc.cli.shared import (
 @target_option
 @index_option
 @as_real_option
-@option("--seeds", type=click.IntRange(min=1), default=1, help="How many seeds, from 0.")
+@option(
+    "--seeds", type=click.IntRange(min=1), default=1, help="Random inputs are drawn with this many seeds: 0, 1, ..."
+)
 @option(
     "--tensors", type=click.Choice(("outputs", "kernel-edges", "all")), default="kernel-edges",
-    help="What to compare: outputs; every value that crosses kernels; library calls' results too.",
+    help="What to compare: outputs; also every value that crosses kernels; also results of library calls.",
 )  # fmt: skip
-@option("--orders", default="forward,reverse,warp-forward,warp-reverse", help="Thread orders of the host target.")
-@option("--check/--no-check", default=True, help="Races, bounds, uninitialised reads and exact traffic (host only).")
-@option("--edge-values", is_flag=True, help="NaN, Inf, -0.0 and subnormals among the inputs.")
+@option(
+    "--orders",
+    default="forward,reverse,warp-forward,warp-reverse",
+    help="Thread orders of the host target, separated by commas.",
+)
+@option(
+    "--check/--no-check",
+    default=True,
+    help="Look for races, wrong addresses and uninitialised reads, and count traffic (host only).",
+)
+@option("--edge-values", is_flag=True, help="Put NaN, Inf, -0.0 and subnormals among the inputs.")
 @trust_option
 @output_option("Also write the findings as JSON there.")
 @format_option
