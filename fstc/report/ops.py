@@ -52,6 +52,6 @@ def as_dict(op: OpDef) -> dict[str, Any]:
     ]
     return {
         "name": op.name, "aliases": list(op.aliases), "operands": arity(op), "operand_names": operands(op),
-        "kind": op.kind.value, "form": op.form.value, "dtypes": op.dtypes, "attrs": attrs, "regions": op.regions, "results": op.results,
-        "doc": op.doc,
+        "kind": op.kind.value, "form": op.form.value, "dtypes": op.dtypes, "attrs": attrs, "regions": op.regions,
+        "results": op.results, "doc": op.doc,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""The README's commands and output are real, and the wheel works away from the repository."""
+"""What the documents show is what the commands print, codes and links are real, and the wheel works on its own."""
 
 from __future__ import annotations
 
@@ -12,19 +12,59 @@ from pathlib import Path
 import pytest
 
 from fstc.cli.group import COMMANDS
+from fstc.support.codes import CODES
 from tests.cli.conftest import ROOT, SAMPLES, Fstc
+from tests.cli.documents import renewed
+from tests.conftest import Golden
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = (*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")))
+CODE = re.compile(r"\bFS[TN]\d{3,4}\b")
 
 
-def test_the_plan_in_the_readme_is_the_plan(process: Fstc) -> None:
-    done = process("plan", "samples/softmax_mask.fir", "--device", "h200", cwd=ROOT)
-    shown = {line.strip() for line in README.splitlines()}
-    assert {line.strip() for line in done.out.splitlines()} <= shown, "copy the new output into README.md"
+@pytest.mark.nvrtc
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
+def test_shown_output_is_real(path: Path, fstc: Fstc, golden: Golden, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    Path("samples").symlink_to(SAMPLES)  # commands run in an empty folder
+
+    def run(arguments: list[str]) -> str:
+        done = fstc(*arguments)
+        assert done.code == 0, done.err
+        return done.out
+
+    golden(path, renewed(path.read_text(encoding="utf-8"), run))
+
+
+def test_example_files_are_right(fstc: Fstc) -> None:
+    for path in DOCUMENTS:
+        for text in re.findall(r"^```fir\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            Path("example.fir").write_text(text, encoding="utf-8")
+            done = fstc("parse", "example.fir", "--check")
+            assert done.code == 0, done.err
+
+
+def test_links_lead_somewhere() -> None:
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_codes_are_declared_and_declared_codes_are_used() -> None:
+    """FST0900 stands for every exception, FST0602 for a result of verify: neither is raised by its name."""
+    table = ROOT / "fstc" / "support" / "codes.py"
+    sources = [p for p in (ROOT / "fstc").rglob("*.py") if p != table]
+    used = {c for p in sources for c in CODE.findall(p.read_text(encoding="utf-8"))}
+    named = {c for p in DOCUMENTS for c in CODE.findall(p.read_text(encoding="utf-8"))}
+    examples = {c for c in used | named if c not in CODES}
+    assert not examples, "declare it in fstc/support/codes.py"
+    assert CODES.keys() - used == UNNAMED
+
+
+UNNAMED = {"FST0602", "FST0900"}
 
 
 def test_documents_name_real_commands() -> None:
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in DOCUMENTS:
         named = set(re.findall(r"(?:\$ |`|    |&& )fstc ([a-z]+)", path.read_text(encoding="utf-8")))
         assert named <= COMMANDS.keys(), path.name
 
