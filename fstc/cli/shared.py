@@ -73,8 +73,8 @@ time_option = option("--time", "time_stages", is_flag=True, help="Print the time
 
 as_real_option = option(
     "--as-real", is_flag=True,
-    help="With --bind: plan for the file's own extents and carry that plan over to the bound ones: the kernels that ship, "
-    "on fewer blocks.",
+    help="With --bind: plan for the file's own extents and carry that plan over to the bound ones: the kernels "
+    "that ship, on fewer blocks.",
 )  # fmt: skip
 index_option = option(
     "--index-bits",

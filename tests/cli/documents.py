@@ -1,7 +1,7 @@
 """Parts of the documents that a command prints, found and compared.
 
-Two forms. A fenced block marked ``console`` holds ``$ fstc ...`` lines, each with its output below it (or none, where it does
-not matter). Between ``<!-- output of: fstc ... -->`` and ``<!-- end -->`` stands a command's Markdown.
+Two forms. A fenced block marked ``console`` holds ``$ fstc ...`` lines, each with its output below it (or none, where
+it does not matter). Between ``<!-- output of: fstc ... -->`` and ``<!-- end -->`` stands a command's Markdown.
 """
 
 from __future__ import annotations
