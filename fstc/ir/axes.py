@@ -6,7 +6,7 @@ whatever transposes and reshapes lie between. Definitions and pitfalls: ``docs/a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd, prod
@@ -14,7 +14,7 @@ from math import gcd, prod
 from fstc.ir.graph import Graph, Node
 from fstc.ir.indexing import per_dim
 from fstc.ir.ops.opdef import Form
-from fstc.support.affine import ZERO, Index, linearize, var
+from fstc.support.affine import ZERO, Index, Term, linearize, var
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +445,14 @@ def _named(
     )
 
 
+def _variables(index: Index) -> Iterator[Term]:
+    for term, _ in index.terms:
+        if term.arg is None:
+            yield term
+        else:
+            yield from _variables(term.arg)
+
+
 def coordinates(canonical: tuple[Index, ...], shape: tuple[int, ...], at: tuple[Index, ...]) -> dict[str, Index] | None:
     """The axis coordinates that address ``at``, given a value's canonical index; None when they do not exist.
 
@@ -453,15 +461,18 @@ def coordinates(canonical: tuple[Index, ...], shape: tuple[int, ...], at: tuple[
     """
     found: dict[str, Index] = {}
     if canonical == at:
-        return {term.key: Index(0, ((term, 1),)) for i in canonical for term, _ in i.terms if term.arg is None}
+        return {term.key: Index(0, ((term, 1),)) for i in canonical for term in _variables(i)}
     for own, asked, extent in zip(canonical, at, shape, strict=True):
         if extent == 1:
             continue
         for n, (term, stride) in enumerate(sorted(own.terms, key=lambda t: -t[1])):
             if term.arg is not None:
-                if own == asked:
-                    continue
-                return None
+                if own != asked:
+                    return None
+                here = {t.key: Index(0, ((t, 1),)) for t in _variables(own)}
+                if any(found.setdefault(key, index) != index for key, index in here.items()):
+                    return None
+                continue
             value = asked // stride
             if n:
                 value = value % (term.high + 1)
