@@ -6,11 +6,12 @@ this is the floor of a pattern, and ``bytes`` of a kernel.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import gcd
 
+from fstc.ir.indexing import At
 from fstc.ir.pattern import Pattern
 from fstc.support.affine import Index, Term, linearize
 
@@ -24,6 +25,11 @@ class Use:
     value: int
     mode: str
     offsets: tuple[Index, ...]  # in elements
+    limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
+
+    def limit(self, offset: Index) -> Mapping[str, int]:
+        """Variables of an offset that a condition keeps within the tensor: how many of their values are read."""
+        return self.limits.get(offset.key, {})
 
 
 @dataclass(frozen=True)
@@ -51,15 +57,32 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
     """Inputs that are read and outputs that are written, each once, in order of value id."""
     graph = pattern.graph
     loads: dict[int, list[Index]] = {}
+    limits: dict[int, dict[str, dict[str, int]]] = {}
     for instance in pattern.instances.values():
         if instance.role == "load":
             offset = linearize(instance.at, graph.type(instance.value).shape)
             loads.setdefault(instance.value, []).append(offset)
-    found = [Use(v, "read", _maximal(dict.fromkeys(o))) for v, o in loads.items()]
+            known = limits.setdefault(instance.value, {})
+            found_limits = _limits(instance.at, graph.type(instance.value).shape)
+            earlier = known.get(offset.key, found_limits)
+            known[offset.key] = {k: max(earlier[k], n) for k, n in found_limits.items() if k in earlier}
+    found = [Use(v, "read", _maximal(dict.fromkeys(o)), limits[v]) for v, o in loads.items()]
     for value in dict.fromkeys(graph.outputs):
         if graph.type(value).elements and graph.values[value].node >= 0:
             found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
+
+
+def _limits(at: At, shape: tuple[int, ...]) -> dict[str, int]:
+    """Variables that run further than the dimension that they index: beyond it a condition holds them back."""
+    found: dict[str, int] = {}
+    for index, extent in zip(at, shape, strict=True):
+        if len(index.terms) == 1 and index.terms[0][0].arg is None:
+            term, c = index.terms[0]
+            most = -(-extent // abs(c))
+            if term.high - term.low + 1 > most:
+                found[term.key] = most
+    return found
 
 
 def floor_bytes(pattern: Pattern) -> int:
@@ -112,7 +135,11 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     whole = -(-ttype.nbytes // SECTOR) * SECTOR
     total = 0
     for offset, more in grouped(use.offsets):
-        directions = [*((_count(pattern, t), abs(c)) for t, c in offset.terms), *more]
+        limit = use.limit(offset)
+        directions = [
+            *((min(_count(pattern, t), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms),
+            *more,
+        ]
         box = Box(tuple(sorted(directions, key=lambda d: d[1])))
         total += round(sectors(box, offset.const, ttype.dtype.size, ()) * SECTOR)
         if total >= whole:

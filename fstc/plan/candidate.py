@@ -18,7 +18,7 @@ from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import access
-from fstc.plan.work import instructions
+from fstc.plan.work import Costs, costs, executed
 
 MAX_BLOCKS = 2**31 - 1
 
@@ -52,7 +52,7 @@ def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed
     """The cheapest legal placement; ties go to the first candidate."""
     if pattern.refusal is not None:
         return pattern.refusal
-    held, found_uses, work = _holds_of(pattern), uses(pattern), instructions(pattern)
+    held, found_uses, work = _holds_of(pattern), uses(pattern), costs(pattern)
     chosen: Placed | None = None
     reason = "no placement"
     for placement in candidates(pattern, threads):
@@ -68,7 +68,7 @@ def place_as(
     pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device, found_uses: tuple[Use, ...]
 ) -> Placed | str:
     """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(pattern, placement, device, _holds_of(pattern), found_uses, instructions(pattern), None)
+    return _judge(pattern, placement, device, _holds_of(pattern), found_uses, costs(pattern), None)
 
 
 def _holds_of(pattern: Pattern) -> Wanted:
@@ -87,7 +87,7 @@ def _judge(
     device: Device,
     held: Wanted,
     found_uses: tuple[Use, ...],
-    work: float,
+    work: Costs,
     threads: int | None,
 ) -> Placed | str:
     blocks = 1
@@ -105,20 +105,11 @@ def _judge(
         return "warps of the launch that this part does not use would share its memory"
     accesses = tuple(access(pattern, use, schedule.places, blocks) for use in found_uses)
     reread = _reread(pattern, schedule, accesses, device, blocks)
-    price = estimate(device, schedule, accesses, work, blocks, reread, _idle(placement))
+    issued = executed(work, schedule.places, blocks * schedule.threads)
+    price = estimate(device, schedule, accesses, issued, blocks, reread)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
-    return Placed(pattern, placement, schedule, accesses, blocks, price, work)
-
-
-def _idle(placement: tuple[AxisPlace, ...]) -> float:
-    """Positions that padding leaves empty, over those that work, minus one."""
-    share = 1.0
-    lanes = 1
-    for place in placement:
-        share *= place.covered / place.extent if place.extent else 1.0
-        lanes *= place.lanes
-    return share * max(1.0, 32 / lanes) - 1
+    return Placed(pattern, placement, schedule, accesses, blocks, price, issued)
 
 
 def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], device: Device, blocks: int) -> int:

@@ -66,7 +66,8 @@ class Grower:
             if node.id in self.folded:
                 continue
             homes = {self.home[u] for v in node.outputs for u in self._real_users(v)}
-            alone = node.op.form in (Form.REDUCE, Form.SCAN) or len(homes) != 1
+            kept = any(v in self.results for v in node.outputs)
+            alone = kept or node.op.form in (Form.REDUCE, Form.SCAN) or len(homes) != 1
             target = next(iter(homes)) if not alone else node.id
             if not alone and (self.strategy == NONE or self._repeats(node)):
                 target = node.id

@@ -14,7 +14,7 @@ from math import ceil
 
 from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
-from fstc.plan.artefact import Access
+from fstc.plan.artefact import Access, Nest
 from fstc.plan.schedule import Schedule
 
 IN_FLIGHT = 24 * 1024  # bytes an SM must have outstanding to reach full bandwidth (design figure for Hopper)
@@ -43,12 +43,10 @@ def estimate(
     work: float,
     blocks: int,
     reread: int,
-    idle: float,
 ) -> Estimate:
     """Predicted time of ``blocks`` blocks.
 
-    ``work``: thread-instructions; ``reread``: bytes that dropped holds read again; ``idle``: share of
-    the block's threads' positions that padding leaves without work.
+    ``work``: thread-instructions issued; ``reread``: bytes that dropped holds read again.
     """
     resident = _resident(device, schedule.threads, schedule.registers, schedule.shared)
     if resident == 0:
@@ -70,8 +68,9 @@ def estimate(
     memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail)
     l2 = wasted / (device.l2_gbps * 1e3 * busy * tail)
     rate = device.sms * device.fp32_per_clock * device.clock_ghz * 1e3 * busy * tail  # thread-instructions a us
-    issue = work * (1 + idle) / rate
-    latency = waves * (device.dram_latency_us + schedule.barriers * device.barrier_us)
+    issue = work / rate
+    steps = sum(_steps(schedule, nest) for nest in schedule.nests)
+    latency = waves * (max(steps, 1) * device.dram_latency_us + schedule.barriers * device.barrier_us)
     terms = {"memory": memory, "l2": l2, "issue": issue, "latency": latency, "launch": device.launch_us}
     bound = max(("memory", "l2", "issue", "latency"), key=lambda k: terms[k])
     total = max(memory, l2, issue, latency) + 0.15 * (memory + l2 + issue) / 3 + device.launch_us
@@ -79,6 +78,16 @@ def estimate(
         bound = "launch"
     occupancy = resident * schedule.threads / device.max_threads_per_sm
     return Estimate(total, bound, terms, resident, occupancy)
+
+
+def _steps(schedule: Schedule, nest: Nest) -> int:
+    """Loads that wait for each other: serial steps of a nest, those unrolled together counting once."""
+    steps = 1
+    for axis in nest.loops:
+        steps *= schedule.places[axis].serial
+    held = {a for h in schedule.holds if h.carrier == "register" for a in h.axes}
+    together = steps if set(nest.loops) <= held else nest.unroll
+    return -(-steps // together)
 
 
 def _outstanding(item: Access, schedule: Schedule) -> int:

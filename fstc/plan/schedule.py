@@ -22,7 +22,7 @@ BODY = 640  # thread-instructions of an unrolled loop body: more steps at once c
 LARGEST_BODY = 1200  # thread-instructions of what must be unrolled because it indexes register arrays
 REGISTER_ARRAY = 96  # elements of one register array at most
 
-# Registers of a thread beside what is held, fitted to NVRTC 13.0 on sm_90 over the kernels of all samples and strategies
+# Registers of a thread beside what is held, fitted to NVRTC 13.0 on sm_90 over all samples
 # (`python bench/registers.py` prints how good it is).
 BASE, A_TENSOR, AN_ELEMENT, AN_INPUT_ELEMENT, A_PARTIAL = 10.0, 1.5, 1.1, 0.3, 1.6
 

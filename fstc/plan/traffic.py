@@ -21,7 +21,7 @@ def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int
     first = distinct_bytes(pattern, use)
     visited = 0.0
     for offset, more in grouped(use.offsets):
-        visited += _visits(pattern, offset, more, size, places, use.mode) * SECTOR
+        visited += _visits(pattern, offset, more, size, places, use) * SECTOR
     visited = max(min(visited, float(first * blocks)), float(first))
     vector, run = width(pattern, use, places)
     return Access(
@@ -53,7 +53,7 @@ def _visits(
     more: tuple[tuple[int, int], ...],
     size: int,
     places: Mapping[str, AxisPlace],
-    mode: str,
+    use: Use,
 ) -> float:
     """Sectors of one access, distinct within a block, summed over all blocks.
 
@@ -61,15 +61,16 @@ def _visits(
     smaller; along the other axes every block reads the same box again (only the first one writes it).
     """
     involved = frozenset().union(*(_axes_of(pattern, t) for t, _ in offset.terms)) if offset.terms else frozenset()
+    limit = use.limit(offset)
     tiles: list[tuple[float, dict[str, int]]] = [(1.0, {})]
     starts: list[tuple[int, int]] = []
     for axis, place in places.items():
         inside = min(place.per_block, place.extent)
         if axis not in involved:
-            again = place.grid if mode == "read" else 1
+            again = place.grid if use.mode == "read" else 1
             tiles = [(n * again, {**sizes, axis: inside}) for n, sizes in tiles]
             continue
-        whole, rest = divmod(place.extent, inside)
+        whole, rest = divmod(min(place.extent, limit.get(axis, place.extent)), inside)
         kinds = [(whole, inside), *([(1, rest)] if rest else [])]
         tiles = [(n * count, {**sizes, axis: length}) for n, sizes in tiles for count, length in kinds if count]
         coefficient = abs(offset.coefficient(axis))

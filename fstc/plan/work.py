@@ -5,8 +5,11 @@ Example: a LayerNorm element costs about 25: two loads, ten light ops, two reduc
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.pattern import Pattern
+from fstc.plan.artefact import AxisPlace
 
 # Thread-instructions of one op on one element, issue slots of a 32-lane pipe.
 LIGHT, EXPENSIVE, REDUCE, MOVE, ADDRESS = 1.5, 12.0, 1.5, 0.5, 1.0
@@ -23,6 +26,37 @@ def instructions(pattern: Pattern) -> float:
     for node in pattern.reductions:
         total += pattern.graph.type(node.inputs[0]).elements * REDUCE
     return total
+
+
+Costs = tuple[tuple[frozenset[str], float], ...]
+"""Axes that values depend on, and the thread-instructions of all of them for one element."""
+
+
+def costs(pattern: Pattern) -> Costs:
+    """The pattern's work by iteration space; what one placement executes is :func:`executed`."""
+    found: dict[frozenset[str], float] = {}
+    for instance in pattern.instances.values():
+        axes = frozenset(a for a in instance.depends if a in pattern.axes.extents)
+        found[axes] = found.get(axes, 0.0) + _cost(pattern, instance.value, instance.role)
+    for node in pattern.reductions:
+        axes = frozenset(pattern.axes.members[node.inputs[0]])
+        found[axes] = found.get(axes, 0.0) + REDUCE
+    return tuple(found.items())
+
+
+def executed(costs: Costs, places: Mapping[str, AxisPlace], threads: int) -> float:
+    """Thread-instructions that ``threads`` threads issue: every thread computes a value at its own digits.
+
+    So what lacks an axis of the grid is computed by every block along it, and padding costs what work costs.
+    """
+    total = 0.0
+    for axes, cost in costs:
+        count = 1
+        for axis in axes:
+            if axis in places:
+                count *= places[axis].per_thread
+        total += cost * count
+    return total * threads
 
 
 def _cost(pattern: Pattern, value: int, role: str) -> float:
