@@ -98,9 +98,8 @@ class CudaRunner:
 
     def run(self, feeds: Feeds) -> dict[int, Array]:
         """The graph's outputs by value id. ``feeds`` holds the inputs."""
-        self._prepare(feeds)
-        for step in self.codegen.steps:
-            self._run_step(step)
+        self.prepare(feeds)
+        self.enqueue()
         return {value: self.fetch(value) for value in self.graph.outputs}
 
     def fetch(self, value: int) -> Array:
@@ -123,7 +122,7 @@ class CudaRunner:
 
     def time(self, feeds: Feeds, runs: int = 20) -> CudaTiming:
         """Median times by events. Steps are timed in runs of their own: an event between two kernels costs time."""
-        self._prepare(feeds)
+        self.prepare(feeds)
         for _ in range(WARM_UP):
             self._run_all()
         totals = [self._run_all()[0] for _ in range(runs)]
@@ -144,6 +143,11 @@ class CudaRunner:
             self.session.call("cuEventDestroy", event)
         return total, spans
 
+    def enqueue(self) -> None:
+        """Every step once more, on what ``prepare`` or ``run`` left in place; kernels are not waited for."""
+        for step in self.codegen.steps:
+            self._run_step(step)
+
     def _load(self, kernel: KernelCode, cubins: Mapping[str, bytes]) -> Any:
         function = self.session.load(cubins[kernel.symbol], kernel.symbol)
         if kernel.shared:
@@ -155,7 +159,7 @@ class CudaRunner:
             raise FstcError(Diagnostic("FST0601", message, help="build the package for this device"))
         return function
 
-    def _prepare(self, feeds: Feeds) -> None:
+    def prepare(self, feeds: Feeds) -> None:
         """Memory for every value; inputs are copied into it, constants once."""
         self.session.enter()
         written = {value for step in self.codegen.steps for value in step.writes}
