@@ -30,7 +30,7 @@ class Condition:
 
     @property
     def never(self) -> bool:
-        return self.index.high < self.low or self.index.low >= self.high
+        return self.low >= self.high or self.index.high < self.low or self.index.low >= self.high
 
 
 @dataclass(frozen=True, slots=True)
