@@ -1,8 +1,8 @@
 """One sample on the GPU: inputs, the float64 reference, fstc and its peers, correctness and times.
 
 Example: ``Trial("swiglu", device="h200", cache=cache).measure("fstc")``. torch owns the memory; fstc reads and
-writes it in place. Kernels are queued behind a spinning one, so that what is timed between two CUDA events is the device's
-work and not the time that Python takes to launch it. Buffers rotate through more than twice the L2 cache.
+writes it in place. Kernels are queued behind a spinning one, so that what is timed between two CUDA events is the
+device's work and not the time that Python takes to launch it. Buffers rotate through more than twice the L2 cache.
 
 JAX keeps its stream to itself: its queued calls are timed between two events around all of them, with the
 device idle before and after, and what its dispatch costs beyond the kernels is in its figure.
@@ -243,7 +243,7 @@ def spun(call: Call, sets: int, stream: Any) -> float:
         for n in range(min(WARM_UP, sets)):
             call(n)
         torch.cuda.synchronize()
-        times = []
+        times: list[float] = []
         for batch in range(BATCHES):
             torch.cuda._sleep(SPIN_CYCLES)
             start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
@@ -262,7 +262,7 @@ def queued(call: Call, sets: int) -> float:
 
     for n in range(min(WARM_UP, sets)):
         jax.block_until_ready(call(n))
-    times = []
+    times: list[float] = []
     for batch in range(BATCHES):
         torch.cuda.synchronize()
         start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
