@@ -41,7 +41,7 @@ def tolerance(
     own = unit if unit > EPS["f32"] else 0.0
     before = max(narrow - own, 0.0)
     fine = accumulator * (5 + 2 * depth + sqrt(reduction))
-    return Tolerance(rtol=own + 2 * before + fine, scaled=before + fine, atol=SMALLEST[dtype.name] * 2)
+    return Tolerance(rtol=own + before + fine, scaled=before / 2 + fine, atol=SMALLEST[dtype.name] * 2)
 
 
 def compare(name: str, got: Array, want: Array, allowed: Tolerance, dtype: DType) -> Comparison:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from fstc.plan.artefact import Part, Plan
@@ -50,9 +48,9 @@ MOST_BERT_KERNELS = 7
 
 
 @pytest.fixture(scope="module")
-def libraries(run_folder: Path) -> Libraries:
+def libraries(tmp_path_factory: pytest.TempPathFactory) -> Libraries:
     """All kernels of all samples and devices; compiling is most of the cost, so it is done once."""
-    return compile_kernels((k for s in SAMPLES for d in DEVICES for k in ship(s, d).kernels), run_folder)
+    return compile_kernels((k for s in SAMPLES for d in DEVICES for k in ship(s, d).kernels), tmp_path_factory)
 
 
 def structure(plan: Plan) -> list[object]:
