@@ -253,7 +253,8 @@ FST0603 the inputs do not fit
 RUNTIME_FINDING = _table(
     """
 FST0602 results differ
-    A tensor is outside its tolerance.
+    A tensor is outside its tolerance, a kernel misbehaved, or it moved other bytes than predicted. `fstc verify`
+    says so in its tables, the worst tensor first; the code itself is not printed.
 """,
     exit=FINDING,
 )
@@ -261,7 +262,8 @@ FST0602 results differ
 BUGS = _table(
     """
 FST0900 a bug in fstc
-    An invariant does not hold. Please report it with the bundle that was left.
+    An invariant does not hold. The message names a folder with the traceback and a script that reproduces it;
+    please report it with these. The code itself is not printed.
 """,
     exit=INTERNAL,
 )
