@@ -30,8 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fstc.build.cache import Cache  # noqa: E402
-from fstc.device.device import device_names, load_device  # noqa: E402
-from fstc.runtime.cuda_driver import Session, require_driver  # noqa: E402
+from fstc.runtime.cuda_driver import require_driver  # noqa: E402
 from fstc.support.diagnostics import FstcError  # noqa: E402
 
 PEERS = ("fstc", "torch eager", "torch.compile", "JAX jit")
@@ -106,8 +105,9 @@ def main() -> int:
         return EXIT_DEVICE
     peers = [p for p in peers if p not in NEEDS or importlib.util.find_spec(NEEDS[p])]
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torch needs memory too
-    device = chosen.device or device_at_hand()
-    return measure(names, peers, device, chosen)
+    from fstc.driver.execution import device_at_hand
+
+    return measure(names, peers, chosen.device or device_at_hand(), chosen)
 
 
 def arguments() -> argparse.Namespace:
@@ -119,16 +119,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=ROOT / "bench" / "results", help="folder of the results")
     parser.add_argument("--dry-run", action="store_true", help="list what would be done")
     return parser.parse_args()
-
-
-def device_at_hand() -> str:
-    """The description of the GPU here, or of the nearest one of its architecture."""
-    with Session() as session:
-        arch, sms, title = session.arch, session.sms, session.title
-    fits = [d for d in map(load_device, device_names()) if d.arch == arch]
-    if not fits:
-        sys.exit(f"no device of fstc describes {title} ({arch}); describe it in a .yaml and give --device")
-    return min(fits, key=lambda d: (abs(d.sms - sms), d.name)).name
 
 
 def dry_run(names: list[str], peers: list[str], chosen: argparse.Namespace) -> int:

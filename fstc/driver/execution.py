@@ -27,7 +27,7 @@ from fstc.ir.reference import evaluate
 from fstc.runtime.artefact import Verification
 from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, execute
 from fstc.runtime.verify import Counted, VerifyOptions, verify
-from fstc.support.diagnostics import FstcError
+from fstc.support.diagnostics import Diagnostic, FstcError
 
 TARGETS = ("host", "reference", "cuda")
 
@@ -41,6 +41,20 @@ def default_target() -> str:
     except FstcError:
         return "host"
     return "cuda"
+
+
+def device_at_hand() -> str:
+    """The description that fits the GPU here, by architecture and then by the number of SMs."""
+    from fstc.device.device import device_names, load_device
+    from fstc.runtime.cuda_driver import Session
+
+    with Session() as session:
+        arch, sms, title = session.arch, session.sms, session.title
+    fits = [d for d in map(load_device, device_names()) if d.arch == arch]
+    if not fits:
+        help = "describe it in a .yaml as fstc/device does, and give --device FILE"
+        raise FstcError(Diagnostic("FST0011", f"no description fits {title} ({arch}, {sms} SMs)", help=help))
+    return min(fits, key=lambda d: (d.title != title, abs(d.sms - sms), d.name)).name
 
 
 def run_model(work: Work, target: str, feeds: Feeds, tools: Toolbox, package: Path | None = None) -> dict[int, Array]:
