@@ -41,9 +41,9 @@ check: $(READY) ## ruff, mypy strict, house rules
 fuzz: $(READY) ## random graphs until interrupted; MINUTES=5 for a limit
 	@$(PY) bench/fuzz.py $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 
-golden: $(READY) ## rewrite the goldens, then show the diff
+golden: $(READY) ## rewrite the goldens and what documents show, then list what changed
 	@$(TESTS) -q --update $(ARGS) || true
-	@git --no-pager diff --stat -- tests/golden docs
+	@git --no-pager diff --stat -- tests README.md docs
 
 bench: $(READY) ## the compiler's own speed
 	@$(PY) bench/speed.py $(ARGS)
