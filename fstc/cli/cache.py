@@ -23,7 +23,7 @@ def command() -> None:
 @command.command()
 @format_option
 def stats(format: str) -> int:
-    """Where it lies and what it holds."""
+    """Where the cache lies and what it holds."""
     from fstc.build.cache import Cache
 
     found = asdict(Cache.open(cache_folder()).stats())
@@ -34,7 +34,7 @@ def stats(format: str) -> int:
 @command.command()
 @option("--keep", default="512M", metavar="SIZE", help="Remove what was unused for longest until this much is left.")
 def gc(keep: str) -> int:
-    """Make it smaller."""
+    """Make the cache smaller."""
     from fstc.build.cache import Cache
 
     match = re.fullmatch(r"(\d+)([kmg]?)b?", keep.lower())
@@ -47,7 +47,7 @@ def gc(keep: str) -> int:
 
 @command.command()
 def verify() -> int:
-    """Read every entry; remove the damaged ones; exit 1 when there were any."""
+    """Read every entry of the cache and remove the damaged ones; exit 1 when there were any."""
     from fstc.build.cache import Cache
 
     checked, damaged = Cache.open(cache_folder()).verify()

@@ -28,7 +28,7 @@ from fstc.cli.shared import (
 @output_option("Write the .plan.json there, with graph and analysis beside it; - is stdout.")
 @index_option
 @as_real_option
-@option("--explain", is_flag=True, help="Also every decision: what was joined or kept apart, and why.")
+@option("--explain", is_flag=True, help="Also print every decision: what was joined or kept apart, and why.")
 @format_option
 @dump_option
 @time_option
