@@ -11,11 +11,11 @@ import click
 from fstc.cli.output import show, write_out
 from fstc.cli.shared import (
     bind_option,
-    device_option,
     format_option,
     model_argument,
     opened,
     option,
+    run_device_option,
     target_option,
     toolbox,
     trust_option,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.command()
 @model_argument
 @bind_option
-@device_option
+@run_device_option
 @target_option
 @click.option(
     "--inputs", metavar="FILE", help="A .npz or .safetensors with the inputs by name; random ones are drawn without it."
@@ -50,15 +50,16 @@ def command(
     format: str,
 ) -> int:
     """Execute a model on the GPU, the CPU or in NumPy."""
-    from fstc.driver.execution import default_target, outputs_by_name, run_model
+    from fstc.driver.execution import default_target, device_for, outputs_by_name, run_model
     from fstc.driver.files import is_package
     from fstc.runtime.inputs import load_inputs, make_inputs
 
-    work = opened(path, binds=binds, device=device)
+    chosen = target or default_target()
+    work = opened(path, binds=binds, device=device or device_for(chosen, path))
     graph = work.value("graph")
     feeds = load_inputs(Path(inputs), graph) if inputs else make_inputs(graph, seed)
     package = Path(path) if is_package(path) else None
-    values = run_model(work, target or default_target(), feeds, toolbox(trust), package)
+    values = run_model(work, chosen, feeds, toolbox(trust), package)
     outputs = outputs_by_name(work, values)
     if save:
         write_out(_file(outputs, save), save)

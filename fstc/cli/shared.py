@@ -49,6 +49,11 @@ format_option = option(
 device_option = option(
     "--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`."
 )
+run_device_option = option(
+    "--device", default="", metavar="NAME",
+    help="The device to plan for, or whose part of a package to use.  [default: with --target cuda the GPU here, "
+    "else h200]",
+)  # fmt: skip
 target_option = option(
     "--target",
     type=click.Choice(("host", "reference", "cuda")),

@@ -10,7 +10,6 @@ from fstc.cli.output import show, write_out
 from fstc.cli.shared import (
     as_real_option,
     bind_option,
-    device_option,
     format_option,
     index_option,
     listed,
@@ -18,6 +17,7 @@ from fstc.cli.shared import (
     opened,
     option,
     output_option,
+    run_device_option,
     target_option,
     toolbox,
     trust_option,
@@ -27,7 +27,7 @@ from fstc.cli.shared import (
 @click.command()
 @model_argument
 @bind_option
-@device_option
+@run_device_option
 @target_option
 @index_option
 @as_real_option
@@ -70,7 +70,7 @@ def command(
 ) -> int:
     """Compare every result with the float64 reference; exit 1 when one differs."""
     from fstc.build.host_library import ORDERS
-    from fstc.driver.execution import default_target, verify_model
+    from fstc.driver.execution import default_target, device_for, verify_model
     from fstc.driver.files import is_package
     from fstc.report.verify import verify_report
     from fstc.runtime.verify import VerifyOptions
@@ -83,7 +83,7 @@ def command(
     chosen = target or default_target()
     if chosen == "reference":
         raise click.UsageError("the reference is what verify compares with; give --target host or cuda.")
-    work = opened(path, binds=binds, device=device, index_bits=index_bits, as_real=as_real)
+    work = opened(path, binds=binds, device=device or device_for(chosen, path), index_bits=index_bits, as_real=as_real)
     options = VerifyOptions(seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values)
     package = Path(path) if is_package(path) else None
     found = verify_model(work, chosen, options, toolbox(trust), orders=wanted, check=check, package=package)

@@ -19,6 +19,7 @@ from fstc.build.host_fault import HostFault
 from fstc.build.host_library import ORDERS, HostLibrary
 from fstc.build.package import Package
 from fstc.codegen.artefact import Codegen, Step
+from fstc.driver.files import is_package
 from fstc.driver.host import Toolbox, host_library
 from fstc.driver.package import BuildOptions, build_package
 from fstc.driver.work import Work
@@ -55,6 +56,22 @@ def device_at_hand() -> str:
         help = "describe it in a .yaml as fstc/device does, and give --device FILE"
         raise FstcError(Diagnostic("FST0011", f"no description fits {title} ({arch}, {sms} SMs)", help=help))
     return min(fits, key=lambda d: (d.title != title, abs(d.sms - sms), d.name)).name
+
+
+def device_for(target: str, path: str) -> str:
+    """What a run is planned for when nobody said: on a GPU that GPU; "" leaves it to the file, or to the default.
+
+    A package brings code for its own devices: the one that fits best is used.
+    """
+    if target != "cuda":
+        return ""
+    if not is_package(path):
+        return device_at_hand() if Path(path).suffix == ".fir" else ""
+    from fstc.runtime.cuda_driver import Session
+
+    with Session() as session, Package.open(Path(path)) as package:
+        entry, _ = package.choose(session.arch, session.sms, session.shared_per_block_max, session.title)
+        return entry.name
 
 
 def run_model(work: Work, target: str, feeds: Feeds, tools: Toolbox, package: Path | None = None) -> dict[int, Array]:
