@@ -1,7 +1,7 @@
 """How good the register estimate is: planned against compiled, for every sample and strategy.
 
-Example: ``python bench/registers.py --device h200`` prints the share of kernels whose occupancy step is right, the median
-error, and the worst ten. Nothing is measured on a GPU: NVRTC compiles for the device's architecture.
+Example: ``python bench/registers.py --device h200`` prints the share of kernels whose occupancy step is right, the
+median error, and the worst ten. Nothing is measured on a GPU: NVRTC compiles for the device's architecture.
 """
 
 from __future__ import annotations

@@ -69,8 +69,7 @@ U64 = DType("u64", 8, "u", "fst::u64", "fst::u64", "uint64")
 BOOL = DType("bool", 1, "b", "bool", "bool", "bool")
 
 DTYPES: dict[str, DType] = {
-    d.name: d
-    for d in (F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8, I16, I32, I64, U8, U16, U32, U64, BOOL)
+    d.name: d for d in (F64, F32, F16, BF16, F8E4M3FN, F8E5M2, I8, I16, I32, I64, U8, U16, U32, U64, BOOL)
 }
 
 

@@ -40,6 +40,5 @@ def _row(graph: Graph, fact: OpFact) -> tuple[str | int | None, ...]:
     result = graph.values[graph.nodes[fact.node].outputs[0]]
     region = fact.region if fact.region >= 0 else None
     axes, reduced = " ".join(fact.axes), " ".join(fact.reduced)
-    return (
-        fact.node, fact.op, f"%{result.name}", str(result.type), fact.kind, region, fact.users, fact.bytes, axes, reduced,
-    )  # fmt: skip
+    where = (fact.node, fact.op, f"%{result.name}", str(result.type), fact.kind, region)
+    return (*where, fact.users, fact.bytes, axes, reduced)
