@@ -13,7 +13,7 @@ from functools import cached_property
 
 from fstc.ir.axes import Axes, coordinates, find_axes, reduced_dims
 from fstc.ir.graph import Graph, Node
-from fstc.ir.indexing import CHOOSES, At, per_dim, reads
+from fstc.ir.indexing import CHOOSES, At, Read, per_dim, reads
 from fstc.ir.ops.monoid import body_monoid
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.support.affine import ZERO, Index, ranged, var
@@ -31,6 +31,9 @@ class Instance:
     children: tuple[Key, ...]
     depends: frozenset[str]  # axis variables
     guarded: bool = False  # some child is read under a condition
+    within: tuple[
+        tuple[Key, str, int, int], ...
+    ] = ()  # (child, variable, low, high): read where low <= variable < high
 
     @property
     def key(self) -> Key:
@@ -160,6 +163,32 @@ class _Below:
     children: list[tuple[int, At]]
     depends: set[str]
     guarded: bool = False
+    within: list[tuple[Key, str, int, int]] = field(default_factory=list)
+
+
+def _shares(found: tuple[Read, ...]) -> list[tuple[str, int, int] | None]:
+    """Of reads of which the first that applies counts: (variable, low, high) within which each applies."""
+    shares: list[tuple[str, int, int] | None] = []
+    taken: dict[str, int] = {}  # variable -> where the earlier reads end
+    for read in found:
+        tests = [c for c in read.when if not c.always]
+        share = None
+        if len(tests) == 1:
+            plain = [t for t, _ in tests[0].index.terms if t.arg is None and not t.key.startswith("d")]
+            if len(plain) == 1 and tests[0].index.coefficient(plain[0].key) == 1:
+                key, shift = plain[0].key, tests[0].index.const
+                low = max(tests[0].low - shift, taken.get(key, 0))
+                high = min(tests[0].high - shift, plain[0].high + 1)
+                share = (key, low, max(low, high))
+                taken[key] = max(low, high)
+        elif not tests and len(taken) == 1 and all(shares):
+            ((key, end),) = taken.items()
+            extent = next(t.high + 1 for c in found[0].when for t, _ in c.index.terms if t.key == key)
+            first = next(s for s in shares if s)
+            # What is left: the end, or both sides of a middle part, of which only the size matters.
+            share = (key, end, extent) if first[1] == 0 else (key, 0, extent - (end - first[1]))
+        shares.append(share)
+    return shares
 
 
 INSTANCES = 512  # of a pattern, and 16 more for each operand: beyond that, values are computed over and over
@@ -250,7 +279,13 @@ class _Walker:
         if below.role == "result":
             self._judge(value, at)
         p.instances[key] = Instance(
-            value, at, below.role, keys, frozenset(n for n in depends if not n.startswith(own)), below.guarded
+            value,
+            at,
+            below.role,
+            keys,
+            frozenset(n for n in depends if not n.startswith(own)),
+            below.guarded,
+            tuple(below.within),
         )
 
     def _variables(self, at: At) -> set[str]:
@@ -302,6 +337,8 @@ class _Walker:
         found = [r for r in reads(graph, node, at, dynamic) if not r.never]
         depends: set[str] = set()
         guarded = False
+        shares = _shares(tuple(found)) if form in CHOOSES else ()
+        within = [(key_of(node.inputs[r.operand], r.at), *s) for r, s in zip(found, shares, strict=False) if s]
         for read in found:
             children.append((node.inputs[read.operand], read.at))
             if form is not Form.ELEMENTWISE:
@@ -312,7 +349,7 @@ class _Walker:
                     depends |= self._variables((condition.index,))
             if read.always and form in CHOOSES:
                 break
-        return _Below("op", children, depends, guarded)
+        return _Below("op", children, depends, guarded, within)
 
     def _judge(self, value: int, at: At) -> None:
         """A reduction's result is at hand where it was computed, or at a fixed digit held in the thread."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import gcd
+from math import gcd, prod
 
-from fstc.ir.indexing import At
 from fstc.ir.pattern import Pattern
+from fstc.ir.reach import Limits, hull, limits
 from fstc.support.affine import Index, Term, linearize
 
 SECTOR = 32  # bytes
@@ -25,11 +25,11 @@ class Use:
     value: int
     mode: str
     offsets: tuple[Index, ...]  # in elements
-    limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict, compare=False)
+    limits: Mapping[str, Limits] = field(default_factory=dict, compare=False)
 
-    def limit(self, offset: Index) -> Mapping[str, int]:
-        """Variables of an offset that a condition keeps within the tensor: how many of their values are read."""
-        return self.limits.get(offset.key, {})
+    def limit(self, offset: Index) -> dict[str, int]:
+        """Variables that a condition holds back: how many of their values occur."""
+        return {name: high - low for name, (low, high) in self.limits.get(offset.key, {}).items()}
 
 
 @dataclass(frozen=True)
@@ -57,32 +57,21 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
     """Inputs that are read and outputs that are written, each once, in order of value id."""
     graph = pattern.graph
     loads: dict[int, list[Index]] = {}
-    limits: dict[int, dict[str, dict[str, int]]] = {}
-    for instance in pattern.instances.values():
+    limited: dict[int, dict[str, Limits]] = {}
+    found_limits = limits(pattern)
+    for key, instance in pattern.instances.items():
         if instance.role == "load":
             offset = linearize(instance.at, graph.type(instance.value).shape)
             loads.setdefault(instance.value, []).append(offset)
-            known = limits.setdefault(instance.value, {})
-            found_limits = _limits(instance.at, graph.type(instance.value).shape)
-            earlier = known.get(offset.key, found_limits)
-            known[offset.key] = {k: max(earlier[k], n) for k, n in found_limits.items() if k in earlier}
-    found = [Use(v, "read", _maximal(dict.fromkeys(o)), limits[v]) for v, o in loads.items()]
+            known = limited.setdefault(instance.value, {})
+            own = found_limits.get(key, {})
+            earlier = known.get(offset.key, own)
+            known[offset.key] = hull(earlier, own)
+    found = [Use(v, "read", _maximal(dict.fromkeys(o)), limited[v]) for v, o in loads.items()]
     for value in dict.fromkeys(graph.outputs):
         if graph.type(value).elements and graph.values[value].node >= 0:
             found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
-
-
-def _limits(at: At, shape: tuple[int, ...]) -> dict[str, int]:
-    """Variables that run further than the dimension that they index: beyond it a condition holds them back."""
-    found: dict[str, int] = {}
-    for index, extent in zip(at, shape, strict=True):
-        if len(index.terms) == 1 and index.terms[0][0].arg is None:
-            term, c = index.terms[0]
-            most = -(-extent // abs(c))
-            if term.high - term.low + 1 > most:
-                found[term.key] = most
-    return found
 
 
 def floor_bytes(pattern: Pattern) -> int:
@@ -136,15 +125,33 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     total = 0
     for offset, more in grouped(use.offsets):
         limit = use.limit(offset)
-        directions = [
-            *((min(_count(pattern, t), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms),
-            *more,
-        ]
+        counts = [(min(_count(pattern, t), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms]
+        directions = [*counts, *more]
         box = Box(tuple(sorted(directions, key=lambda d: d[1])))
-        total += round(sectors(box, offset.const, ttype.dtype.size, ()) * SECTOR)
+        share = looked_up(pattern, offset, pattern.axes.extents, prod(n for n, _ in counts))
+        total += round(sectors(box, offset.const, ttype.dtype.size, ()) * share * SECTOR)
         if total >= whole:
             return whole
     return min(total, whole)
+
+
+def axes_of(pattern: Pattern, term: Term) -> frozenset[str]:
+    """Axes that a term moves with, those behind a run-time index included."""
+    names = term.arg.variables if term.arg is not None else frozenset({term.key})
+    found: set[str] = set()
+    for name in names:
+        found |= pattern.dynamic.get(name, frozenset({name}))
+    return frozenset(found)
+
+
+def looked_up(pattern: Pattern, offset: Index, sizes: Mapping[str, int], counted: int) -> float:
+    """Run-time indices move together with the axes that look them up: of ``counted`` places only so many occur."""
+    if counted <= 1 or not any(n in pattern.dynamic for n in offset.variables):
+        return 1.0
+    places = 1
+    for axis in frozenset().union(*(axes_of(pattern, t) for t, _ in offset.terms)):
+        places *= sizes.get(axis, 1)
+    return min(1.0, places / counted)
 
 
 def _count(pattern: Pattern, term: Term) -> int:

@@ -7,9 +7,10 @@ Sectors that two visits of one block share count once (a perfect L1 for a block)
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from fstc.ir.pattern import Pattern
-from fstc.ir.traffic import SECTOR, Box, Use, distinct_bytes, grouped, sectors
+from fstc.ir.traffic import SECTOR, Box, Use, axes_of, distinct_bytes, grouped, looked_up, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
 from fstc.support.affine import Index, Term
 
@@ -60,14 +61,14 @@ def _visits(
     A block sees a box: the in-block digits of every axis. Axes of the offset tile the tensor, the last tile may be
     smaller; along the other axes every block reads the same box again (only the first one writes it).
     """
-    involved = frozenset().union(*(_axes_of(pattern, t) for t, _ in offset.terms)) if offset.terms else frozenset()
+    involved = frozenset().union(*(axes_of(pattern, t) for t, _ in offset.terms)) if offset.terms else frozenset()
     limit = use.limit(offset)
     tiles: list[tuple[float, dict[str, int]]] = [(1.0, {})]
     starts: list[tuple[int, int]] = []
     for axis, place in places.items():
         inside = min(place.per_block, place.extent)
         if axis not in involved:
-            again = place.grid if use.mode == "read" else 1
+            again = place.grid * limit.get(axis, place.extent) / place.extent if use.mode == "read" else 1
             tiles = [(n * again, {**sizes, axis: inside}) for n, sizes in tiles]
             continue
         whole, rest = divmod(min(place.extent, limit.get(axis, place.extent)), inside)
@@ -78,18 +79,11 @@ def _visits(
             starts.append((place.grid, coefficient * place.per_block) if coefficient else (2, 1))
     total = 0.0
     for count, sizes in tiles:
-        directions = [*((_in_block(pattern, t, sizes), abs(c)) for t, c in offset.terms), *more]
-        box = Box(tuple(sorted(directions, key=lambda d: d[1])))
-        total += count * sectors(box, offset.const, size, tuple(starts))
+        counts = [(min(_in_block(pattern, t, sizes), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms]
+        box = Box(tuple(sorted([*counts, *more], key=lambda d: d[1])))
+        share = looked_up(pattern, offset, sizes, prod(n for n, _ in counts))
+        total += count * share * sectors(box, offset.const, size, tuple(starts))
     return total
-
-
-def _axes_of(pattern: Pattern, term: Term) -> frozenset[str]:
-    names = term.arg.variables if term.arg is not None else frozenset({term.key})
-    found: set[str] = set()
-    for name in names:
-        found |= pattern.dynamic.get(name, frozenset({name}))
-    return frozenset(found)
 
 
 def _in_block(pattern: Pattern, term: Term, sizes: Mapping[str, int]) -> int:
