@@ -34,7 +34,7 @@ def option(*names: str, **settings: Any) -> Callable[[F], F]:
     """``click.option`` with the variable of the flag: --smem-limit reads FSTC_SMEM_LIMIT."""
     flag = next(n for n in names if n.startswith("--")).split("/")[0]
     settings.setdefault("envvar", "FSTC_" + flag.removeprefix("--").replace("-", "_").upper())
-    settings.setdefault("show_default", settings.get("default") is not None and not settings.get("is_flag"))
+    settings.setdefault("show_default", settings.get("default") not in (None, "") and not settings.get("is_flag"))
     return click.option(*names, **settings)
 
 
