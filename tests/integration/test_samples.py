@@ -21,8 +21,7 @@ from tests.samples import SAMPLES_DIR
 KERNELS = dict.fromkeys(SAMPLES, (1, 1, 1)) | {
     "asr_conv_module": (3, 3, 3),  # one a region
     "bert_layer": (6, 6, 6),
-    "bias_gelu_bwd": (1, 1, 2),
-    "dien_attention": (6, 5, 7),
+    "dien_attention": (7, 7, 7),
     "layernorm_bwd": (2, 2, 2),
     "rmsnorm_bwd": (3, 3, 3),
     "transformer_loss": (2, 2, 2),

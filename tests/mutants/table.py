@@ -14,6 +14,7 @@ ARENA = r"FST_SHARED\(arena\);"
 EXCHANGE = r"(?<=\(arena)( \+ \d+)?(?=\);  // %{value} = reduce)"  # the offset of partial results
 STEP = r"^ *(\w+)(\[k\])? = fst::op_\w+\(\1(\[k\])?, fst::shfl_xor\(\1(\[k\])?, {mask}\)\);  // %{value} .*\n"
 MASK = r"(?<=, ){mask}(?=\)\);  // %{value} )"
+RESTART = r"^ +r\d+ = 0\.0f;\n(?= *#pragma unroll\n *for \(int j0)"
 LEADER = r"if \(lane (/ \d+ )?(% \d+ )?== 0( && lane % \d+ == 0)?\) {{(?=[^}}]*{stores})"
 GUARD = r"if \((a\d)(s?) < {extent}\)"
 
@@ -47,12 +48,12 @@ def mask(value: str, mask: int) -> str:
 BARRIERS = (
     Mutant("no_barrier_before_partials_are_read", "moe_combine_rmsnorm", BARRIER, "", "race"),
     Mutant("no_first_barrier_of_two", "add_rmsnorm_quant", BARRIER, "", "race"),
-    Mutant("no_second_barrier_of_two", "asr_masked_softmax", BARRIER, "", "race", nth=1),
+    Mutant("no_second_barrier_of_two", "batchnorm_train_relu", BARRIER, "", "race", nth=1),
     Mutant("no_barrier_in_a_column_reduction", "bias_gelu_bwd", BARRIER, "", "race"),
     Mutant("no_barrier_in_a_sum_of_partials", "dien_attention", BARRIER, "", "race"),
     Mutant("a_warp_barrier_for_a_block", "groupnorm_silu", BARRIER, "__syncwarp();", "race"),
     Mutant("a_barrier_that_one_warp_meets", "batchnorm_train_relu", BARRIER, r"if (warp == 0) \g<0>", "race"),
-    Mutant("a_barrier_that_half_a_warp_meets", "asr_masked_softmax", BARRIER, r"if (lane < 16) \g<0>", "race"),
+    Mutant("a_barrier_that_half_a_warp_meets", "rmsnorm_bwd", BARRIER, r"if (lane < 16) \g<0>", "race"),
     Mutant(
         "one_warp_has_a_barrier_more",
         "groupnorm_silu",
@@ -66,7 +67,7 @@ BARRIERS = (
 )
 
 SHUFFLES = (
-    Mutant("one_mask_bit", "softmax_mask", mask("sum", 16), "8", "mismatch"),
+    Mutant("one_mask_bit", "softmax_mask", mask("sum", 1), "2", "mismatch"),
     Mutant("one_mask_bit_of_a_maximum", "add_rmsnorm_quant", mask("absmax", 1), "2", "mismatch"),
     Mutant("one_step_less_of_a_sum", "softmax_bwd", step(r"\w+", 1), "", "mismatch"),
     Mutant("one_step_less_of_a_maximum", "add_rmsnorm_quant", step("absmax", 4), "", "mismatch"),
@@ -123,9 +124,9 @@ LEADERS = (
 )
 
 SHARED = (
-    Mutant("partials_on_top_of_others", "asr_masked_softmax", EXCHANGE.format(value="sum"), "", "race"),
+    Mutant("partials_on_top_of_others", "batchnorm_train_relu", EXCHANGE.format(value="square_sum"), "", "race"),
     Mutant("partials_on_top_of_what_is_kept", "groupnorm_silu", EXCHANGE.format(value="sum"), "", "race"),
-    Mutant("partials_of_another_row", "asr_masked_softmax", r"\(g1 \+ j0\)", "j0", "mismatch"),
+    Mutant("partials_of_another_row", "add_rmsnorm_quant", r"\(g1 \+ j0\)", "j0", "mismatch"),
     Mutant(
         "a_partial_that_nobody_wrote",
         "moe_combine_rmsnorm",
@@ -141,7 +142,7 @@ SHARED = (
 
 VALUES = (
     Mutant("kept_in_one_slot_read_from_another", "layernorm_train", r"(?<== h14\[)ea1 \+ ", "", "mismatch"),
-    Mutant("a_sum_that_starts_with_its_own_part", "asr_masked_softmax", r"^ *r14 = 0\.0f;\n", "", "mismatch"),
+    Mutant("a_sum_that_starts_with_its_own_part", "batchnorm_train_relu", RESTART, "", "mismatch"),
     Mutant("a_sum_that_starts_elsewhere", "bias_gelu_bwd", r"(?<=\[k\] = )0\.0f", "1.0f", "mismatch"),
     Mutant("one_branch_for_both", "qk_norm_rope", r"if \(sa2 < 1\)", "if (true)", "mismatch"),
     Mutant("a_count_that_is_one_off", "layernorm_train", r"1024\.0f", "1023.0f", "mismatch"),
