@@ -36,6 +36,7 @@ check: $(READY) ## ruff, mypy strict, house rules
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+	@$(PY) -m mypy bench .ci
 	@$(PY) -m pytest -q tests/test_house.py
 
 fuzz: $(READY) ## random graphs until interrupted; MINUTES=5 for a limit

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from urllib.parse import urljoin
@@ -37,8 +38,8 @@ def pip_wheel(folder: Path) -> Path:
         links = re.findall(
             r'href="([^"]+/(pip-(\d+)\.(\d+)(?:\.(\d+))?-py3-none-any\.whl)[^"]*)"', page.read().decode()
         )
-    newest = max(links, key=lambda link: tuple(int(part or 0) for part in link[2:5]))
-    target = folder / newest[1]
+    newest: tuple[str, ...] = max(links, key=lambda link: tuple(int(part or 0) for part in link[2:5]))
+    target: Path = folder / newest[1]
     with urllib.request.urlopen(urljoin(index, unescape(newest[0])), timeout=120) as data:
         target.write_bytes(data.read())
     return target
@@ -67,7 +68,7 @@ def main() -> int:
     python = folder / "bin" / "python"
     if works(python):
         return 0
-    ways = (
+    ways: tuple[Callable[[], bool], ...] = (
         lambda: run(sys.executable, "-m", "venv", "--clear", str(folder)),
         lambda: run(sys.executable, "-m", "virtualenv", "--clear", str(folder)),
         lambda: shutil.which("virtualenv") is not None and run("virtualenv", "-p", sys.executable, str(folder)),
