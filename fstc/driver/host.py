@@ -52,7 +52,8 @@ def host_library(work: Work, folder: Path, tools: Toolbox, *, checked: bool = Fa
             path.write_bytes(work.packaged[LIBRARIES[checked]])
             return HostLibrary(path, kernels, checked=checked)
     tool = find_compiler(tools.compiler)
-    return compile_host(kernels, folder, checked=checked, cache=tools.cache, jobs=tools.jobs, compiler=tool)
+    jobs = tools.jobs if work.packaged is None else UNITS  # as `build --host` compiled it: from its cache, then
+    return compile_host(kernels, folder, checked=checked, cache=tools.cache, jobs=jobs, compiler=tool)
 
 
 def host_kernels(work: Work) -> list[HostKernel]:
