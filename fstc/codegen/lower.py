@@ -222,7 +222,7 @@ class _Lowering:
     def _reduce(self, node: Node, axes: frozenset[str]) -> None:
         ctx = self.ctx
         at = scan_index(self.graph, node, self.pattern.axes.index[node.inputs[0]])
-        texts = [self.values.at(v, at) for v in operands(self.graph, node)]
+        texts = [self.values.root(v, at) for v in operands(self.graph, node)]
         scope = ctx.levels[ctx.level_of(axes)].scope
         if node.op.form is Form.SCAN:
             self._scan(node, texts[0], scope)
@@ -250,7 +250,7 @@ class _Lowering:
         ctx = self.ctx
         dtype = self.graph.type(value).dtype
         at = self.pattern.native(value)
-        text = self.values.at(value, at)
+        text = self.values.root(value, at)
         scope = ctx.levels[ctx.level_of(axes)].scope
         offset = linearize(at, self.graph.type(value).shape)
         tile = self.values.tiles.tile(value, offset)

@@ -33,6 +33,9 @@ def clamped(dtype: DType, text: str, low: int, high: int, kind: str) -> str:
     return f"{below}{above}{kind}({text})"
 
 
+CHAIN = 64  # instances from which on a root is computed from its beginning
+
+
 class Values:
     """Evaluates instances into the scopes of a context."""
 
@@ -71,6 +74,17 @@ class Values:
 
     def _key(self, value: int, index: At) -> tuple[int, str]:
         return key_of(value, index)
+
+    def root(self, value: int, index: At) -> str:
+        """As ``at``, for the root of a nest: long chains are computed from their beginning, not by recursion."""
+        pattern, key = self.ctx.pattern, key_of(value, index)
+        if key in pattern.instances:
+            # What is held is at hand, and what is guarded is computed in its branch.
+            stop = {k for k, i in pattern.instances.items() if i.guarded or i.value in self.ctx.defined}
+            order = pattern.reach((key,), stop)
+            for k in order if len(order) > CHAIN else ():
+                self.at(pattern.instances[k].value, pattern.instances[k].at)
+        return self.at(value, index)
 
     def _known(self, key: tuple[int, str]) -> str | None:
         for scope in (*(level.scope for level in self.ctx.levels), *self.ctx.branches):

@@ -17,8 +17,9 @@ from fstc.codegen.run import generate
 from fstc.device.device import load_device
 from fstc.ir.graph import Graph
 from fstc.ir.parser import parse_file, parse_text
+from fstc.ir.types import F32
 from fstc.plan.run import make_plan
-from tests.property.builder import renamed
+from tests.property.builder import Builder, renamed
 
 CASES = sorted((Path(__file__).parents[2] / "golden" / "codegen").iterdir())
 Golden = Callable[[Path, str], None]
@@ -57,3 +58,12 @@ def test_equal_kernels_of_other_names_are_one() -> None:
     codegen, _ = made(parse_text(text))
     assert len(codegen.kernels) == 1
     assert sum(1 for s in codegen.steps if s.kernel == 0) == 2
+
+
+def test_long_chains_are_no_recursion() -> None:
+    b = Builder()
+    x = y = b.input(F32, (1000,))
+    for n in range(1500):
+        y = b.op("add", y, x) if n % 2 else b.op("neg", y)
+    codegen, _ = made(b.graph([y]))
+    assert len(codegen.kernels) == 1
