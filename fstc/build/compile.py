@@ -101,7 +101,7 @@ class Compiler:
         return cache_key("cubin", compiler_version(), arch, *options, *headers, source)
 
     def _tell(self, done: int, total: int, task: Task, names: Mapping[Task, KernelCode], *, cached: bool) -> None:
-        self.report(Progress(done, total, names[task].symbol, task[0], cached))
+        self.report(Progress(done, total, names[task].name, task[0], cached))
 
 
 def _distinct(errors: Iterable[FstcError]) -> list[Diagnostic]:

@@ -23,7 +23,8 @@ def build_report(target: str, manifest: Manifest, compiled: int, cached: int, fu
         else:
             blocks.append(f"{device.name} ({device.arch}): {len(device.kernels)} kernels")
     if manifest.findings:
-        rows = tuple((f.code, f.device, f.kernel, f.op, f.message) for f in manifest.findings)
+        names = {k.symbol: k.name for device in manifest.devices for k in device.kernels}
+        rows = tuple((f.code, f.device, names.get(f.kernel, f.kernel), f.op, f.message) for f in manifest.findings)
         blocks.append(Table(("code", "device", "kernel", "op", "finding"), rows))
     data = {"package": target, "compiled": compiled, "cached": cached, "manifest": msgspec.to_builtins(manifest)}
     return Report(data, tuple(blocks))
