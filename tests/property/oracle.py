@@ -51,6 +51,8 @@ def bound(graph: Graph, node: Node, operands: list[Array], result: Array, dtype:
     if kind == "function":
         return FUNCTION_ULPS * unit * size + narrow + 4 * SMALLEST[dtype.name]
     terms = max(1.0, max((x.size for x in operands), default=1) / max(1, result.size))
+    if node.op.form is Form.SCAN:  # the last element of a running sum has seen them all
+        terms = float(max(1, result.shape[node.attr("axis")]))
     growth = unit * (4 + 2 * np.sqrt(terms))
     floats = [x if x.dtype.kind in "iub" else np.abs(x) for x in operands]
     if kind == "sum":
