@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from math import gcd, prod
 
@@ -18,6 +19,9 @@ from fstc.support.affine import Index, Term, linearize
 SECTOR = 32  # bytes
 
 
+Groups = tuple[tuple[Index, tuple[tuple[int, int], ...]], ...]
+
+
 @dataclass(frozen=True)
 class Use:
     """All places of one tensor that a pattern reads, or the one where it is written."""
@@ -26,6 +30,10 @@ class Use:
     mode: str
     offsets: tuple[Index, ...]  # in elements
     limits: Mapping[str, Limits] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def grouped(self) -> Groups:
+        return _grouped(self)
 
     def limit(self, offset: Index) -> dict[str, int]:
         """Variables that a condition holds back: how many of their values occur."""
@@ -91,11 +99,12 @@ def _maximal(offsets: Iterable[Index]) -> tuple[Index, ...]:
     return tuple(sorted(kept, key=lambda o: o.key))
 
 
-def grouped(offsets: tuple[Index, ...]) -> tuple[tuple[Index, tuple[tuple[int, int], ...]], ...]:
+def _grouped(use: Use) -> Groups:
     """Offsets that differ by equal steps as one, with (count, step): the two halves of a row are one row."""
-    by_terms: dict[tuple[tuple[Term, int], ...], list[Index]] = {}
-    for offset in offsets:
-        by_terms.setdefault(offset.terms, []).append(offset)
+    by_terms: dict[tuple[object, ...], list[Index]] = {}
+    for offset in use.offsets:
+        limit = tuple(sorted(use.limit(offset).items()))
+        by_terms.setdefault((offset.terms, limit), []).append(offset)
     out: list[tuple[Index, tuple[tuple[int, int], ...]]] = []
     for same in by_terms.values():
         consts = sorted(o.const for o in same)
@@ -123,7 +132,7 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     ttype = pattern.graph.type(use.value)
     whole = -(-ttype.nbytes // SECTOR) * SECTOR
     total = 0
-    for offset, more in grouped(use.offsets):
+    for offset, more in use.grouped:
         limit = use.limit(offset)
         counts = [(min(_count(pattern, t), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms]
         directions = [*counts, *more]

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 
 from fstc.device.device import Device
 from fstc.ir.pattern import Pattern, Refusal
-from fstc.ir.traffic import Use, uses
+from fstc.ir.traffic import Use, distinct_bytes, uses
 from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import access
-from fstc.plan.work import Costs, costs, executed
+from fstc.plan.work import Costs, costs, executed, work_each
 
 MAX_BLOCKS = 2**31 - 1
 
@@ -48,15 +49,46 @@ def register_limit(device: Device, threads: int) -> int:
     return min(device.registers_per_thread_max, share) - 8
 
 
-def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed | Refusal:
-    """The cheapest legal placement; ties go to the first candidate."""
+@dataclass(frozen=True)
+class Facts:
+    """What all placements of a pattern have in common."""
+
+    pattern: Pattern
+    held: Wanted
+    traffic: tuple[tuple[Use, int], ...]  # each tensor with its distinct bytes
+    costs: Costs
+    each: float  # thread-instructions for an element
+
+    @property
+    def bytes(self) -> int:
+        return sum(first for _, first in self.traffic)
+
+
+def facts_of(pattern: Pattern) -> Facts:
+    @cache
+    def wanted(excluded: frozenset[int]) -> tuple[Held, ...]:
+        return choose_holds(pattern, excluded)
+
+    traffic = tuple((use, distinct_bytes(pattern, use)) for use in uses(pattern))
+    return Facts(pattern, wanted, traffic, costs(pattern), work_each(pattern))
+
+
+def best(pattern: Pattern, device: Device, threads: int | None = None, beat: float = inf) -> Placed | Refusal:
+    """The cheapest legal placement; ties go to the first candidate.
+
+    ``beat``: microseconds that the pattern's parts take apart; when not even the bytes at the rate of the
+    blocks that it can have are faster, no placement is tried.
+    """
     if pattern.refusal is not None:
         return pattern.refusal
-    held, found_uses, work = _holds_of(pattern), uses(pattern), costs(pattern)
+    facts = facts_of(pattern)
+    least = _least(facts, device)
+    if least >= beat:
+        return Refusal("FSN021", -1, f"one kernel takes {least:.1f} us at least, apart they take {beat:.1f} us")
     chosen: Placed | None = None
     reason = "no placement"
     for placement in candidates(pattern, threads):
-        placed = _judge(pattern, placement, device, held, found_uses, work, threads)
+        placed = _judge(facts, placement, device, threads)
         if isinstance(placed, str):
             reason = placed
         elif chosen is None or placed.estimate.time < chosen.estimate.time * 0.999:
@@ -64,32 +96,23 @@ def best(pattern: Pattern, device: Device, threads: int | None = None) -> Placed
     return chosen if chosen is not None else Refusal("FSN020", -1, reason)
 
 
-def place_as(
-    pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device, found_uses: tuple[Use, ...]
-) -> Placed | str:
+def _least(facts: Facts, device: Device) -> float:
+    """A lower bound: blocks are at most as many as there are elements along axes that no reduction removes."""
+    blocks = 1
+    for axis in facts.pattern.used:
+        if axis not in facts.pattern.columns:
+            blocks *= facts.pattern.extent(axis)
+    busy = min(1.0, blocks / device.sms)
+    return device.launch_us + facts.bytes / (device.dram_gbps * 1e3 * busy)
+
+
+def place_as(pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device) -> Placed | str:
     """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(pattern, placement, device, _holds_of(pattern), found_uses, costs(pattern), None)
+    return _judge(facts_of(pattern), placement, device, None)
 
 
-def _holds_of(pattern: Pattern) -> Wanted:
-    """Asked once for each set of values without room, whatever the number of candidates."""
-
-    @cache
-    def wanted(excluded: frozenset[int]) -> tuple[Held, ...]:
-        return choose_holds(pattern, excluded)
-
-    return wanted
-
-
-def _judge(
-    pattern: Pattern,
-    placement: tuple[AxisPlace, ...],
-    device: Device,
-    held: Wanted,
-    found_uses: tuple[Use, ...],
-    work: Costs,
-    threads: int | None,
-) -> Placed | str:
+def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threads: int | None) -> Placed | str:
+    pattern = facts.pattern
     blocks = 1
     for place in placement:
         blocks *= place.grid
@@ -97,15 +120,20 @@ def _judge(
     if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
         return f"{blocks} blocks of {size} threads do not fit a launch"
     schedule = make_schedule(
-        pattern, held, placement, registers=register_limit(device, size), shared=device.shared_per_block_max
+        pattern,
+        facts.held,
+        placement,
+        each=facts.each,
+        registers=register_limit(device, size),
+        shared=device.shared_per_block_max,
     )
     if isinstance(schedule, str):
         return schedule
     if threads and size < threads and schedule.shared:
         return "warps of the launch that this part does not use would share its memory"
-    accesses = tuple(access(pattern, use, schedule.places, blocks) for use in found_uses)
+    accesses = tuple(access(pattern, use, first, schedule.places, blocks) for use, first in facts.traffic)
     reread = _reread(pattern, schedule, accesses, device, blocks)
-    issued = executed(work, schedule.places, blocks * schedule.threads)
+    issued = executed(facts.costs, schedule.places, blocks * schedule.threads)
     price = estimate(device, schedule, accesses, issued, blocks, reread)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"

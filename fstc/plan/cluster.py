@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 
 from fstc.device.device import Device
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.pattern import Refusal, make_pattern
-from fstc.ir.subgraph import extract
+from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed, best
 from fstc.plan.folding import constants, folded_ops
 
 MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
+
+Equal = dict[tuple[str, int | None], Placed | Refusal]
+"""(structural hash, threads) -> placement; regions and choices may share it."""
 
 STITCH, CLASSIC, NONE = "stitch", "classic", "none"
 STRATEGIES = (STITCH, CLASSIC, NONE)
@@ -39,6 +43,7 @@ class Grower:
     device: Device
     apart: frozenset[tuple[int, int]] = frozenset()  # (partial, final) reductions that were split on purpose
     strategy: str = STITCH
+    equal: Equal = field(default_factory=dict)
     clusters: dict[int, Cluster] = field(default_factory=dict)  # by smallest node id when made
     home: dict[int, int] = field(default_factory=dict)  # node -> cluster
     decisions: list[Decision] = field(default_factory=list)
@@ -167,11 +172,19 @@ class Grower:
             if v in self.results or any(u not in members for u in self._real_users(v))
         )
 
-    def place(self, members: set[int], threads: int | None = None) -> Placed | Refusal:
+    def place(self, members: set[int], threads: int | None = None, beat: float = inf) -> Placed | Refusal:
+        """The placement of some nodes; equal patterns share one. ``beat`` as in :func:`fstc.plan.candidate.best`."""
         key = (frozenset(members), threads)
         if key not in self.memo:
             part, _ = extract(self.graph, self.nodes_of(members), keep=self.outputs_of(members))
-            self.memo[key] = best(make_pattern(part), self.device, threads)
+            shape = (structural_hash(part), threads)
+            found = self.equal.get(shape)
+            if found is None:
+                found = best(make_pattern(part), self.device, threads, beat)
+                if beat < inf and isinstance(found, Refusal):
+                    return found  # it may still be the right kernel against other alternatives
+                self.equal[shape] = found
+            self.memo[key] = found
         return self.memo[key]
 
     # -- merging ----------------------------------------------------------------------------------------------
@@ -244,12 +257,12 @@ class Grower:
         pointers = self._pointers(union)
         if pointers > MOST_POINTERS:
             return self._no("FSN022", left, right, f"one launch would take {pointers} tensors, limit {MOST_POINTERS}")
-        joined = self.place(union)
+        apart = [p.estimate.time for p in map(self.place, members) if isinstance(p, Placed)]
+        joined = self.place(union, beat=sum(apart) if len(apart) == len(members) else inf)
         if isinstance(joined, Refusal):
             return self._no(joined.code, left, right, joined.reason)
         if self.strategy == CLASSIC and joined.pattern.phases() > 1:
             return self._no("FSN023", left, right, "strategy classic: a value passes from one thread to others")
-        apart = [p.estimate.time for p in map(self.place, members) if isinstance(p, Placed)]
         gain = sum(apart) - joined.estimate.time
         if gain <= 0 and len(apart) == len(members):
             reason = (

@@ -23,7 +23,7 @@ from fstc.ir.subgraph import extract
 from fstc.ir.traffic import floor_bytes
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import STITCH, Cluster, Grower
+from fstc.plan.cluster import STITCH, Cluster, Equal, Grower
 from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.pack import pack
 from fstc.plan.split import Split, split_choices
@@ -96,7 +96,8 @@ def assemble(
 
 def _plan_region(region: Region, device: Device, strategy: str) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid."""
-    made = [_plan_split(region, splits, device, strategy) for splits in split_choices(region.graph, device)]
+    equal: Equal = {}  # patterns that several choices have in common are placed once
+    made = [_plan_split(region, splits, device, strategy, equal) for splits in split_choices(region.graph, device)]
     best = min(made, key=lambda p: sum(k.predicted_us for k in p.plan.kernels))
     decisions = list(best.plan.decisions)
     for other in made:
@@ -116,7 +117,9 @@ def _plan_region(region: Region, device: Device, strategy: str) -> PlannedRegion
     return PlannedRegion(msgspec.structs.replace(best.plan, decisions=tuple(decisions)), best.back, best.graph)
 
 
-def _plan_split(region: Region, splits: tuple[Split, ...], device: Device, strategy: str) -> PlannedRegion:
+def _plan_split(
+    region: Region, splits: tuple[Split, ...], device: Device, strategy: str, equal: Equal
+) -> PlannedRegion:
     decisions = [
         Decision(
             code="FSN030",
@@ -129,7 +132,7 @@ def _plan_split(region: Region, splits: tuple[Split, ...], device: Device, strat
         for s in splits
     ]
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
-    grower = Grower(graph, device, frozenset(pairs), strategy)
+    grower = Grower(graph, device, frozenset(pairs), strategy, equal)
     launches = pack(grower, grower.run(), device)
     kernels = tuple(
         describe_launch(
@@ -145,24 +148,24 @@ def _plan_split(region: Region, splits: tuple[Split, ...], device: Device, strat
         text=tuple(line.strip() for line in print_graph(graph).splitlines() if line.strip()),
         rewrites=tuple(Rewrite(value=s.value, dim=s.dim, parts=s.parts) for s in splits),
         kernels=kernels,
-        decisions=tuple(decisions + grower.decisions + _slow(graph, launches)),
+        decisions=tuple(decisions + grower.decisions + _slow(grower, launches)),
     )
     return PlannedRegion(plan, back, graph)
 
 
-def _slow(graph: Graph, launches: list[list[tuple[Cluster, Placed]]]) -> list[Decision]:
+def _slow(grower: Grower, launches: list[list[tuple[Cluster, Placed]]]) -> list[Decision]:
     """What is in a kernel and slower than one would hope: ordered folds, and values for which there was no room."""
     found = []
+    graph = grower.graph
     for node in graph.nodes:
         if node.op.form in (Form.REDUCE, Form.SCAN) and in_order(node):
             steps = graph.type(node.inputs[0]).elements // max(1, graph.type(node.outputs[0]).elements)
             if node.op.form is Form.SCAN:
                 steps = graph.type(node.inputs[0]).shape[node.attr("axis")]
             found.append(_note("FSN040", graph, node.outputs[0], f"{steps} steps in order, each row in one thread"))
-    for _, placed in (item for launch in launches for item in launch):
-        for dropped in placed.schedule.dropped:
-            name = placed.pattern.graph.values[dropped].name
-            value = next(v.id for v in graph.values if v.name == name)
+    for cluster, placed in (item for launch in launches for item in launch):
+        _, origin = extract(graph, grower.nodes_of(cluster.nodes), keep=grower.outputs_of(cluster.nodes))
+        for value in (origin[v] for v in placed.schedule.dropped):
             found.append(_note("FSN041", graph, value, "no room on chip between phases: loaded and computed again"))
     return found
 

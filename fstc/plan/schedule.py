@@ -16,7 +16,6 @@ from fstc.ir.pattern import Pattern, Root, in_order
 from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.plan.holds import Held
-from fstc.plan.work import instructions
 
 BODY = 640  # thread-instructions of an unrolled loop body: more steps at once cost registers, fewer cost latency
 LARGEST_BODY = 1200  # thread-instructions of what must be unrolled because it indexes register arrays
@@ -62,15 +61,22 @@ Wanted = Callable[[frozenset[int]], tuple[Held, ...]]
 
 
 def make_schedule(
-    pattern: Pattern, wanted: Wanted, placement: tuple[AxisPlace, ...], *, registers: int, shared: int
+    pattern: Pattern,
+    wanted: Wanted,
+    placement: tuple[AxisPlace, ...],
+    *,
+    each: float,
+    registers: int,
+    shared: int,
 ) -> Schedule | str:
-    """The schedule, or why there is none. ``registers`` a thread and ``shared`` bytes a block are the limits.
+    """The schedule, or why there is none. ``registers`` a thread and ``shared`` bytes a block are the limits,
+    ``each`` the thread-instructions for an element.
 
     A value that finds no room is left out and what to keep is asked for anew: others then live longer.
     """
     places = {p.axis: p for p in placement}
     warps = max((p.warp_stride * p.warps for p in placement), default=1)
-    nests = _nests(pattern, places)
+    nests = _nests(pattern, places, each)
     accumulated = {n.id: accumulators(pattern, n, places) for n in pattern.reductions}
     if max(accumulated.values(), default=0) > REGISTER_ARRAY:
         return "too many partial results in one thread"
@@ -87,7 +93,7 @@ def make_schedule(
         if not dropped:
             break
         excluded |= dropped
-    body = _unrolled(pattern, nests, places, chosen)
+    body = _unrolled(pattern, nests, places, chosen, each)
     if body > LARGEST_BODY:
         return f"{body:.0f} instructions a thread would be unrolled, limit {LARGEST_BODY}"
     spans = {h.value: (epochs[h.first], epochs[h.last], h.size) for h in held}
@@ -140,12 +146,14 @@ def _exchanges(
     return found
 
 
-def _unrolled(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisPlace], holds: list[Hold]) -> float:
+def _unrolled(
+    pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisPlace], holds: list[Hold], each: float
+) -> float:
     """Thread-instructions of the largest nest when the loops that index register arrays are unrolled whole."""
     indexed = {a for h in holds if h.carrier == "register" for a in h.axes}
     for node in pattern.reductions:
         indexed |= set(pattern.kept(node))
-    each = work_each(pattern) / max(pattern.phases(), 1)
+    each /= max(pattern.phases(), 1)
     largest = 0.0
     for nest in nests:
         size = 1
@@ -160,11 +168,10 @@ def _crosses_warps(pattern: Pattern, node: Node, places: dict[str, AxisPlace]) -
     return any(places[a].warps > 1 for a in pattern.reduced(node))
 
 
-def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
+def _nests(pattern: Pattern, places: dict[str, AxisPlace], each: float) -> tuple[Nest, ...]:
     """Roots of one phase whose loops are a prefix of another's share its nest."""
     out: list[Nest] = []
     order = {axis: n for n, axis in enumerate(pattern.used)}
-    each = work_each(pattern)
     for phase in range(pattern.phases()):
         made: list[tuple[tuple[str, ...], list[int], list[int]]] = []
         keyed: list[tuple[tuple[str, ...], Root]] = []
@@ -195,17 +202,6 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace]) -> tuple[Nest, ...]:
                 )
             )
     return tuple(out)
-
-
-def work_each(pattern: Pattern) -> float:
-    """Thread-instructions for one element of the largest iteration space."""
-    largest = 1
-    for root in pattern.roots:
-        size = 1
-        for axis in root.axes:
-            size *= pattern.extent(axis)
-        largest = max(largest, size)
-    return instructions(pattern) / largest
 
 
 def _shares(nest: tuple[str, ...], loops: tuple[str, ...], places: dict[str, AxisPlace]) -> bool:

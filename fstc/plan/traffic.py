@@ -10,18 +10,17 @@ from collections.abc import Mapping
 from math import prod
 
 from fstc.ir.pattern import Pattern
-from fstc.ir.traffic import SECTOR, Box, Use, axes_of, distinct_bytes, grouped, looked_up, sectors
+from fstc.ir.traffic import SECTOR, Box, Use, axes_of, looked_up, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
 from fstc.support.affine import Index, Term
 
 
-def access(pattern: Pattern, use: Use, places: dict[str, AxisPlace], blocks: int) -> Access:
-    """Bytes, bytes beyond the first visit, vector width and contiguous run of one tensor under a placement."""
+def access(pattern: Pattern, use: Use, first: int, places: dict[str, AxisPlace], blocks: int) -> Access:
+    """Bytes, bytes beyond the ``first`` visit, vector width and contiguous run of one tensor under a placement."""
     ttype = pattern.graph.type(use.value)
     size = ttype.dtype.size
-    first = distinct_bytes(pattern, use)
     visited = 0.0
-    for offset, more in grouped(use.offsets):
+    for offset, more in use.grouped:
         visited += _visits(pattern, offset, more, size, places, use) * SECTOR
     visited = max(min(visited, float(first * blocks)), float(first))
     vector, run = width(pattern, use, places)

@@ -17,7 +17,6 @@ from fstc.ir.pattern import Pattern, make_pattern
 from fstc.ir.regions import Region, find_regions
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract
-from fstc.ir.traffic import uses
 from fstc.plan.artefact import AxisPlace, Kernel, Part, Plan, RegionPlan
 from fstc.plan.candidate import Placed, place_as
 from fstc.plan.run import PlannedRegion, PlanOptions, assemble, describe_launch
@@ -114,7 +113,7 @@ def _placed(
             )
         places.append(msgspec.structs.replace(place, extent=extent, grid=grid, grid_stride=stride))
         stride *= grid
-    placed = place_as(pattern, tuple(places), device, uses(pattern))
+    placed = place_as(pattern, tuple(places), device)
     if isinstance(placed, str):
         raise _changed(f"{kernel.name}: {placed}")
     if _arena(placed.schedule) != _arena(part):

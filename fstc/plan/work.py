@@ -68,3 +68,14 @@ def _cost(pattern: Pattern, value: int, role: str) -> float:
     if op.form is Form.RNG:
         return 4 * EXPENSIVE
     return {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.LAYOUT: MOVE}.get(op.kind, MOVE)
+
+
+def work_each(pattern: Pattern) -> float:
+    """Thread-instructions for one element of the largest iteration space."""
+    largest = 1
+    for root in pattern.roots:
+        size = 1
+        for axis in root.axes:
+            size *= pattern.extent(axis)
+        largest = max(largest, size)
+    return instructions(pattern) / largest
