@@ -218,35 +218,36 @@ class Grower:
         return list(pairs)
 
     def _merge(self) -> None:
-        refused: dict[tuple[frozenset[int], frozenset[int]], Decision] = {}
+        """Three sweeps; a pair that was refused is not asked again in the same sweep, however its sides have grown.
+
+        So the number of placements that are tried stays linear in the number of edges.
+        """
+        last: dict[tuple[int, int], Decision] = {}
         for pairs in (self._edges, self._siblings, self._edges):
+            refused: dict[tuple[int, int], Decision] = {}
             again = True
             while again:
                 again = False
                 for a, b in pairs():
-                    if a in self.clusters and b in self.clusters and a != b and self._try(a, b, refused):
-                        again = True
-        self.decisions += [d for (a, b), d in refused.items() if self._still(a) and self._still(b)]
+                    if a in self.clusters and b in self.clusters and a != b and (a, b) not in refused:
+                        verdict = self._try(a, b)
+                        again |= verdict.accepted
+                        if not verdict.accepted:
+                            refused[a, b] = verdict
+            last |= refused
+        self.decisions += [d for (a, b), d in last.items() if a in self.clusters and b in self.clusters]
 
-    def _still(self, members: frozenset[int]) -> bool:
-        return any(c.nodes == members for c in self.clusters.values())
-
-    def _try(self, a: int, b: int, refused: dict[tuple[frozenset[int], frozenset[int]], Decision]) -> bool:
+    def _try(self, a: int, b: int) -> Decision:
         left, right = self.clusters[a].nodes, self.clusters[b].nodes
-        key = (frozenset(left), frozenset(right))
-        if key in refused:
-            return False
         if self._cycle(a, b):
             reason = "another kernel lies between them, and would both wait and be waited for"
             verdict = self._no("FSN014", self._name(left), self._name(right), reason)
         else:
             verdict = self._verdict([left, right], self._name(left), self._name(right))
-        if not verdict.accepted:
-            refused[key] = verdict
-            return False
-        self.decisions.append(verdict)
-        self._replace([a, b], left | right)
-        return True
+        if verdict.accepted:
+            self.decisions.append(verdict)
+            self._replace([a, b], left | right)
+        return verdict
 
     def _verdict(self, members: list[set[int]], left: str, right: str) -> Decision:
         """Whether these clusters become one kernel, and what that gains."""
