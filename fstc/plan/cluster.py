@@ -24,6 +24,8 @@ MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
 Equal = dict[tuple[str, int | None], Placed | Refusal]
 """(structural hash, threads) -> placement; regions and choices may share it."""
 
+SLOWER = ("FSN020", "FSN021")  # refusals that depend on sizes, not on what lies around
+
 STITCH, CLASSIC, NONE = "stitch", "classic", "none"
 STRATEGIES = (STITCH, CLASSIC, NONE)
 """stitch: all schemes; classic: what loop fusion does, values pass within a thread only; none: a kernel for each op."""
@@ -44,6 +46,7 @@ class Grower:
     apart: frozenset[tuple[int, int]] = frozenset()  # (partial, final) reductions that were split on purpose
     strategy: str = STITCH
     equal: Equal = field(default_factory=dict)
+    shapes: dict[frozenset[int], str] = field(default_factory=dict)
     clusters: dict[int, Cluster] = field(default_factory=dict)  # by smallest node id when made
     home: dict[int, int] = field(default_factory=dict)  # node -> cluster
     decisions: list[Decision] = field(default_factory=list)
@@ -177,7 +180,10 @@ class Grower:
         key = (frozenset(members), threads)
         if key not in self.memo:
             part, _ = extract(self.graph, self.nodes_of(members), keep=self.outputs_of(members))
-            shape = (structural_hash(part), threads)
+            members_key = frozenset(members)
+            if members_key not in self.shapes:
+                self.shapes[members_key] = structural_hash(part)
+            shape = (self.shapes[members_key], threads)
             found = self.equal.get(shape)
             if found is None:
                 found = best(make_pattern(part), self.device, threads, beat)
@@ -220,22 +226,35 @@ class Grower:
     def _merge(self) -> None:
         """Three sweeps; a pair that was refused is not asked again in the same sweep, however its sides have grown.
 
-        So the number of placements that are tried stays linear in the number of edges.
+        Neither is a pair like it: of two hundred equal tensors that feed one norm, the first that is better left
+        apart speaks for all. So the number of placements that are tried stays linear in the number of edges.
         """
         last: dict[tuple[int, int], Decision] = {}
         for pairs in (self._edges, self._siblings, self._edges):
             refused: dict[tuple[int, int], Decision] = {}
+            alike: dict[tuple[str | int, str | int], Decision] = {}
             again = True
             while again:
                 again = False
                 for a, b in pairs():
                     if a in self.clusters and b in self.clusters and a != b and (a, b) not in refused:
-                        verdict = self._try(a, b)
+                        kinds = ((self._shape(a), b), (a, self._shape(b)))
+                        verdict = alike.get(kinds[0]) or alike.get(kinds[1]) or self._try(a, b)
                         again |= verdict.accepted
                         if not verdict.accepted:
                             refused[a, b] = verdict
+                            if verdict.code in SLOWER:
+                                alike |= dict.fromkeys(kinds, verdict)
             last |= refused
         self.decisions += [d for (a, b), d in last.items() if a in self.clusters and b in self.clusters]
+
+    def _shape(self, key: int) -> str:
+        """The structural hash of a cluster."""
+        members = frozenset(self.clusters[key].nodes)
+        if members not in self.shapes:
+            part, _ = extract(self.graph, self.nodes_of(set(members)), keep=self.outputs_of(set(members)))
+            self.shapes[members] = structural_hash(part)
+        return self.shapes[members]
 
     def _try(self, a: int, b: int) -> Decision:
         left, right = self.clusters[a].nodes, self.clusters[b].nodes

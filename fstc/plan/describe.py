@@ -13,6 +13,7 @@ from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
+from fstc.plan.pack import side_by_side
 from fstc.plan.schedule import accumulators, component_bytes
 
 SCHEMES = ("thread", "warp", "block")
@@ -136,7 +137,7 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
             terms[key] = (
                 max(terms.get(key, 0.0), amount) if key in ("launch", "latency") else terms.get(key, 0.0) + amount
             )
-    time = sum(p.estimate.time - device.launch_us for p in placed) + device.launch_us
+    time = side_by_side(placed, device)
     schemes = {e.scheme for _, part in parts for e in part.edges if e.user >= 0 or e.carrier in ("shared", "shuffle")}
     highest = max(schemes, key=SCHEMES.index, default="thread")
     shared_reads = _read_again([part for _, part in parts])

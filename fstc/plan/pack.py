@@ -63,12 +63,7 @@ def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -
                 break
             made.append((cluster, again))
         else:
-            resident = min(p.estimate.blocks_per_sm for _, p in made)
-            slowed = sum(
-                (p.estimate.time - device.launch_us) * max(1.0, min(p.estimate.blocks_per_sm, 4) / max(resident, 1))
-                for _, p in made
-            )
-            time = slowed + device.launch_us
+            time = side_by_side([p for _, p in made], device)
             if time < now and (best is None or time < best[0]):
                 best = (time, made)
     if best is None:
@@ -85,3 +80,18 @@ def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -
         )
     )
     return best[1]
+
+
+def side_by_side(placed: list[Placed], device: Device) -> float:
+    """Microseconds of one launch of independent parts: they fill the device together, the longest is waited for.
+
+    A part that uses a share of the SMs costs that share of its time; the parts with the least room slow the others.
+    """
+    resident = min(p.estimate.blocks_per_sm for p in placed)
+    longest = total = 0.0
+    for p in placed:
+        slowed = max(1.0, min(p.estimate.blocks_per_sm, 4) / max(resident, 1))
+        body = (p.estimate.time - device.launch_us) * slowed
+        longest = max(longest, body)
+        total += body * min(1.0, p.blocks / device.sms)
+    return device.launch_us + max(longest, total)
