@@ -75,7 +75,7 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
             own = found_limits.get(key, {})
             earlier = known.get(offset.key, own)
             known[offset.key] = hull(earlier, own)
-    found = [Use(v, "read", _maximal(dict.fromkeys(o)), limited[v]) for v, o in loads.items()]
+    found = [Use(v, "read", _maximal(pattern, dict.fromkeys(o)), limited[v]) for v, o in loads.items()]
     for value in dict.fromkeys(graph.outputs):
         if graph.type(value).elements and graph.values[value].node >= 0:
             found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
@@ -90,11 +90,14 @@ def floor_bytes(pattern: Pattern) -> int:
     return sum(distinct_bytes(pattern, use) for use in uses(pattern))
 
 
-def _maximal(offsets: Iterable[Index]) -> tuple[Index, ...]:
-    """Drop offsets that only fix some variable of another one: a half that is picked is part of the whole."""
+def _maximal(pattern: Pattern, offsets: Iterable[Index]) -> tuple[Index, ...]:
+    """Drop offsets that only fix some variable of another one: a half that is picked is part of the whole.
+
+    So is an element that is looked up along an axis which every block reads whole, since it is reduced there.
+    """
     kept: list[Index] = []
     for offset in sorted(offsets, key=lambda o: -len(o.terms)):
-        if not any(_fixes(offset, whole) for whole in kept):
+        if not any(_fixes(offset, whole) or _looks_up(pattern, offset, whole) for whole in kept):
             kept.append(offset)
     return tuple(sorted(kept, key=lambda o: o.key))
 
@@ -114,6 +117,19 @@ def _grouped(use: Use) -> Groups:
         else:
             out += [(o, ()) for o in same]
     return tuple(out)
+
+
+def _looks_up(pattern: Pattern, part: Index, whole: Index) -> bool:
+    found = [(t, c) for t, c in part.terms if t.key in pattern.dynamic]
+    if len(found) != 1 or part.const != whole.const:
+        return False
+    (term, c), rest = found[0], dict(part.terms)
+    del rest[term]
+    missing = [(t, k) for t, k in whole.terms if t not in rest]
+    if len(missing) != 1 or any(dict(whole.terms).get(t) != k for t, k in rest.items()):
+        return False
+    axis, k = missing[0]
+    return k == c and axis.key in pattern.columns and term.low >= axis.low and term.high <= axis.high
 
 
 def _fixes(part: Index, whole: Index) -> bool:

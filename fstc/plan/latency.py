@@ -65,7 +65,7 @@ def estimate(
     stream = min(1.0, pending / IN_FLIGHT)
     dram = sum(a.bytes * min(_waste(a), 1.25) for a in accesses) + reread
     wasted = sum((a.bytes + a.l2_bytes) * _waste(a) for a in accesses) + reread
-    memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail)
+    memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail) * _exposed(schedule, resident)
     l2 = wasted / (device.l2_gbps * 1e3 * busy * tail)
     rate = device.sms * device.fp32_per_clock * device.clock_ghz * 1e3 * busy * tail  # thread-instructions a us
     issue = work / rate
@@ -78,6 +78,19 @@ def estimate(
         bound = "launch"
     occupancy = resident * schedule.threads / device.max_threads_per_sm
     return Estimate(total, bound, terms, resident, occupancy)
+
+
+EXPOSED = 0.1  # share of its time that a short phase leaves the memory idle at 16 resident warps an SM
+
+
+def _exposed(schedule: Schedule, resident: int) -> float:
+    """Phases alternate between loading and computing; few resident warps do not fill each other's gaps.
+
+    A phase that streams for many steps has its gap once.
+    """
+    phases = 1 + max((n.phase for n in schedule.nests), default=0)
+    steps = sum(_steps(schedule, n) for n in schedule.nests)
+    return 1 + EXPOSED * phases * phases / max(steps, phases) * 16 * 32 / (resident * schedule.threads)
 
 
 def _steps(schedule: Schedule, nest: Nest) -> int:
