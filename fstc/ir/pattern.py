@@ -166,29 +166,40 @@ class _Below:
     within: list[tuple[Key, str, int, int]] = field(default_factory=list)
 
 
+SHARE = ""  # in place of a variable: the read applies to ``high`` millionths of all places
+MILLION = 1_000_000
+
+
 def _shares(found: tuple[Read, ...]) -> list[tuple[str, int, int] | None]:
     """Of reads of which the first that applies counts: (variable, low, high) within which each applies."""
     shares: list[tuple[str, int, int] | None] = []
-    taken: dict[str, int] = {}  # variable -> where the earlier reads end
+    ends: dict[str, tuple[int, int]] = {}  # condition's index -> where the earlier reads begin and end
+    last: Index | None = None
     for read in found:
         tests = [c for c in read.when if not c.always]
-        share = None
-        if len(tests) == 1:
-            plain = [t for t, _ in tests[0].index.terms if t.arg is None and not t.key.startswith("d")]
-            if len(plain) == 1 and tests[0].index.coefficient(plain[0].key) == 1:
-                key, shift = plain[0].key, tests[0].index.const
-                low = max(tests[0].low - shift, taken.get(key, 0))
-                high = min(tests[0].high - shift, plain[0].high + 1)
-                share = (key, low, max(low, high))
-                taken[key] = max(low, high)
-        elif not tests and len(taken) == 1 and all(shares):
-            ((key, end),) = taken.items()
-            extent = next(t.high + 1 for c in found[0].when for t, _ in c.index.terms if t.key == key)
-            first = next(s for s in shares if s)
-            # What is left: the end, or both sides of a middle part, of which only the size matters.
-            share = (key, end, extent) if first[1] == 0 else (key, 0, extent - (end - first[1]))
-        shares.append(share)
+        if len(tests) > 1 or (not tests and (len(ends) != 1 or not all(shares))):
+            shares.append(None)
+            continue
+        if tests:
+            last = tests[0].index
+            begin, end = ends.get(last.key, (max(tests[0].low, last.low), last.low))
+            low, high = max(tests[0].low, end), min(tests[0].high, last.high + 1)
+            ends[last.key] = (begin, max(low, high))
+        else:  # what is left: the end, or both sides of a middle part, of which only the size matters
+            assert last is not None
+            begin, end = ends[last.key]
+            low, high = (end, last.high + 1) if begin == last.low else (last.low, last.high + 1 - (end - begin))
+        shares.append(_share(last, low, max(low, high)))
     return shares
+
+
+def _share(index: Index, low: int, high: int) -> tuple[str, int, int]:
+    plain = [t for t, _ in index.terms if t.arg is None and not t.key.startswith("d")]
+    if len(plain) == len(index.terms) == 1 and index.coefficient(plain[0].key) == 1:
+        return plain[0].key, low - index.const, high - index.const
+    if len(plain) == 1 and index.coefficient(plain[0].key) == 1 and all(t.arg is None for t, _ in index.terms):
+        return plain[0].key, 0, min(high - low, plain[0].high + 1)  # shifted by a run-time index
+    return SHARE, 0, MILLION * (high - low) // max(1, index.high + 1 - index.low)
 
 
 INSTANCES = 512  # of a pattern, and 16 more for each operand: beyond that, values are computed over and over

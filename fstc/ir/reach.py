@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fstc.ir.indexing import At
-from fstc.ir.pattern import Key, Pattern
+from fstc.ir.pattern import MILLION, SHARE, Key, Pattern
 
 Range = tuple[int, int]  # low <= value < high
 Limits = Mapping[str, Range]
@@ -31,18 +31,26 @@ def limits(pattern: Pattern) -> dict[Key, Limits]:
                 below[name] = _meet(below.get(name), (low, high))
             for where, name, low, high in instance.within:
                 if where == child:
-                    below[name] = _meet(below.get(name), (low, high))
+                    narrow = _narrow if name == SHARE else _meet
+                    below[name] = narrow(below.get(name), (low, high))
             earlier = found.get(child)
             found[child] = below if earlier is None else hull(earlier, below)
     return {**found}
 
 
 def hull(a: Limits, b: Limits) -> dict[str, Range]:
+    """What two paths to a value reach together; places that a condition over several axes selects add up."""
+    if SHARE in a and SHARE in b:
+        a = {**a, SHARE: (0, min(MILLION, a[SHARE][1] + b[SHARE][1]))}
     return {name: (min(a[name][0], b[name][0]), max(a[name][1], b[name][1])) for name in a if name in b}
 
 
 def _meet(a: Range | None, b: Range) -> Range:
     return b if a is None else (max(a[0], b[0]), max(max(a[0], b[0]), min(a[1], b[1])))
+
+
+def _narrow(a: Range | None, b: Range) -> Range:
+    return b if a is None else (0, a[1] * b[1] // MILLION)
 
 
 def _over(at: At, shape: tuple[int, ...]) -> list[tuple[str, int, int]]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import pairwise
 from math import gcd, prod
 
-from fstc.ir.pattern import Pattern
+from fstc.ir.pattern import MILLION, SHARE, Pattern
 from fstc.ir.reach import Limits, hull, limits
 from fstc.support.affine import Index, Term, linearize
 
@@ -37,7 +37,12 @@ class Use:
 
     def limit(self, offset: Index) -> dict[str, int]:
         """Variables that a condition holds back: how many of their values occur."""
-        return {name: high - low for name, (low, high) in self.limits.get(offset.key, {}).items()}
+        found = self.limits.get(offset.key, {})
+        return {name: high - low for name, (low, high) in found.items() if name != SHARE}
+
+    def share(self, offset: Index) -> float:
+        """Of all places, those that conditions over several axes leave."""
+        return self.limits.get(offset.key, {}).get(SHARE, (0, MILLION))[1] / MILLION
 
 
 @dataclass(frozen=True)
@@ -107,7 +112,7 @@ def _grouped(use: Use) -> Groups:
     by_terms: dict[tuple[object, ...], list[Index]] = {}
     for offset in use.offsets:
         limit = tuple(sorted(use.limit(offset).items()))
-        by_terms.setdefault((offset.terms, limit), []).append(offset)
+        by_terms.setdefault((offset.terms, limit, use.share(offset)), []).append(offset)
     out: list[tuple[Index, tuple[tuple[int, int], ...]]] = []
     for same in by_terms.values():
         consts = sorted(o.const for o in same)
@@ -150,10 +155,13 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     total = 0
     for offset, more in use.grouped:
         limit = use.limit(offset)
-        counts = [(min(_count(pattern, t), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms]
+        counts = [
+            (min(_count(pattern, t), limit.get(t.key, t.high + 1)), apart(pattern, t, c, ttype.dtype.size))
+            for t, c in offset.terms
+        ]
         directions = [*counts, *more]
         box = Box(tuple(sorted(directions, key=lambda d: d[1])))
-        share = looked_up(pattern, offset, pattern.axes.extents, prod(n for n, _ in counts))
+        share = looked_up(pattern, offset, pattern.axes.extents, prod(n for n, _ in counts)) * use.share(offset)
         total += round(sectors(box, offset.const, ttype.dtype.size, ()) * share * SECTOR)
         if total >= whole:
             return whole
@@ -177,6 +185,11 @@ def looked_up(pattern: Pattern, offset: Index, sizes: Mapping[str, int], counted
     for axis in frozenset().union(*(axes_of(pattern, t) for t, _ in offset.terms)):
         places *= sizes.get(axis, 1)
     return min(1.0, places / counted)
+
+
+def apart(pattern: Pattern, term: Term, c: int, size: int) -> int:
+    """Elements between neighbours of a term; what is looked up at run time lies in a sector of its own."""
+    return max(abs(c), SECTOR // size) if term.key in pattern.dynamic else abs(c)
 
 
 def _count(pattern: Pattern, term: Term) -> int:

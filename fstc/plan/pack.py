@@ -10,6 +10,7 @@ from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.cluster import MOST_POINTERS, STITCH, Cluster, Grower
+from fstc.support.diagnostics import Diagnostic, FstcError
 
 MOST_PARTS = 64
 THREADS = (256, 128, 512)
@@ -30,7 +31,8 @@ def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list
     packed: list[tuple[Cluster, Placed]] = []
     for cluster in members:
         placed = grower.place(cluster.nodes)
-        assert isinstance(placed, Placed), f"a cluster has no placement: {placed}"
+        if isinstance(placed, Refusal):
+            raise FstcError(Diagnostic("FST0411", f"{grower._name(cluster.nodes)} fits no kernel: {placed.reason}"))
         packed.append((cluster, placed))
     if len(packed) < 2 or grower.strategy != STITCH:
         return [[item] for item in packed]

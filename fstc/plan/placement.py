@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from fstc.ir.pattern import Pattern
 from fstc.ir.traffic import Use, distinct_bytes, uses
@@ -19,6 +20,7 @@ BLOCK_WARPS = (4, 8)
 COLUMN_LANES = (32, 16, 8)
 COLUMN_WARPS = (1, 4, 8, 16, 32)
 FLAT_SERIAL = (1, 2, 4)
+ASIDE = 16  # extent
 SERIAL_LIMIT = 1 << 20
 
 
@@ -61,13 +63,13 @@ def _power_above(n: int) -> int:
     return 1 << max(0, (n - 1).bit_length())
 
 
-def _finish(draft: _Draft, columns: frozenset[str], order: list[str]) -> tuple[AxisPlace, ...]:
+def _finish(draft: _Draft, serially: frozenset[str], order: list[str]) -> tuple[AxisPlace, ...]:
     """What is left of a column is a serial loop, what is left of the others is the grid."""
     places, stride = [], 1
     for axis in order:
         rest = draft.left(axis)
         serial, grid = draft.serial.get(axis, 1), 1
-        if axis in columns:
+        if axis in serially:
             serial *= rest
         else:
             grid = rest
@@ -98,6 +100,7 @@ class Shape:
     columns: frozenset[str]
     inner: tuple[str, ...]  # axes that some large tensor has innermost
     widths: tuple[int, ...]  # vector widths to try
+    aside: frozenset[str]  # short axes that only small results have; a grid digit would multiply the blocks of all
 
 
 def shape_of(pattern: Pattern) -> Shape:
@@ -115,7 +118,9 @@ def shape_of(pattern: Pattern) -> Shape:
     columns = frozenset(a for a in pattern.columns if a in pattern.used) | (pattern.in_thread & set(pattern.used))
     chosen = sorted((a for a in inner if inner[a] * 10 >= total and a in pattern.used), key=lambda a: -inner[a])
     widths = sorted({max(1, REQUEST // s) for s in sizes or {4}}, reverse=True)
-    return Shape(tuple(order), columns, tuple(chosen[:2]) or tuple(order[:1]), tuple(widths))
+    largest = max(pattern.roots, key=lambda r: prod(pattern.extent(a) for a in r.axes), default=None)
+    aside = frozenset(a for a in pattern.used if largest and a not in largest.axes and pattern.extent(a) <= ASIDE)
+    return Shape(tuple(order), columns, tuple(chosen[:2]) or tuple(order[:1]), tuple(widths), aside)
 
 
 def _weigh(pattern: Pattern, use: Use, share: float, weights: dict[str, float], inner: dict[str, int]) -> None:
@@ -133,7 +138,7 @@ def candidates(pattern: Pattern, threads: int | None = None) -> Iterator[tuple[A
     seen: set[tuple[AxisPlace, ...]] = set()
     extents = {a: pattern.extent(a) for a in pattern.used}
     for draft in _drafts(pattern, shape, extents, threads):
-        placement = _finish(draft, shape.columns, list(pattern.used))
+        placement = _finish(draft, shape.columns | shape.aside, list(pattern.used))
         if placement not in seen:
             seen.add(placement)
             yield placement

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import prod
 
 from fstc.ir.pattern import Pattern
-from fstc.ir.traffic import SECTOR, Box, Use, axes_of, looked_up, sectors
+from fstc.ir.traffic import SECTOR, Box, Use, apart, axes_of, looked_up, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
 from fstc.support.affine import Index, Term
 
@@ -78,9 +78,12 @@ def _visits(
             starts.append((place.grid, coefficient * place.per_block) if coefficient else (2, 1))
     total = 0.0
     for count, sizes in tiles:
-        counts = [(min(_in_block(pattern, t, sizes), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms]
+        counts = [
+            (min(_in_block(pattern, t, sizes), limit.get(t.key, t.high + 1)), apart(pattern, t, c, size))
+            for t, c in offset.terms
+        ]
         box = Box(tuple(sorted([*counts, *more], key=lambda d: d[1])))
-        share = looked_up(pattern, offset, sizes, prod(n for n, _ in counts))
+        share = looked_up(pattern, offset, sizes, prod(n for n, _ in counts)) * use.share(offset)
         total += count * share * sectors(box, offset.const, size, tuple(starts))
     return total
 

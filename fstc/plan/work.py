@@ -6,9 +6,10 @@ Example: a LayerNorm element costs about 25: two loads, ten light ops, two reduc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
 
 from fstc.ir.ops.opdef import Form, Kind
-from fstc.ir.pattern import Pattern
+from fstc.ir.pattern import Instance, Pattern
 from fstc.plan.artefact import AxisPlace
 
 # Thread-instructions of one op on one element, issue slots of a 32-lane pipe.
@@ -37,11 +38,21 @@ def costs(pattern: Pattern) -> Costs:
     found: dict[frozenset[str], float] = {}
     for instance in pattern.instances.values():
         axes = frozenset(a for a in instance.depends if a in pattern.axes.extents)
-        found[axes] = found.get(axes, 0.0) + _cost(pattern, instance.value, instance.role)
+        cost = _cost(pattern, instance.value, instance.role) * _taps(pattern, instance)
+        found[axes] = found.get(axes, 0.0) + cost
     for node in pattern.reductions:
         axes = frozenset(pattern.axes.members[node.inputs[0]])
         found[axes] = found.get(axes, 0.0) + REDUCE
     return tuple(found.items())
+
+
+def _taps(pattern: Pattern, instance: Instance) -> int:
+    """How often one element is computed: once, but in a window once for each of its taps."""
+    loops = {t.key: t.high + 1 for i in instance.at for t, _ in i.terms if t.key.startswith("w")}
+    node = pattern.graph.values[instance.value].node
+    if instance.role == "op" and pattern.graph.nodes[node].op.form is Form.REDUCE_WINDOW:
+        return prod(pattern.graph.nodes[node].attr("window_dimensions")) * prod(loops.values())
+    return prod(loops.values())
 
 
 def executed(costs: Costs, places: Mapping[str, AxisPlace], threads: int) -> float:

@@ -179,6 +179,9 @@ FST0410 the placements of the real extents cannot be kept
     fewer blocks run the same code. An axis that is reduced, or that lies within a block, keeps its
     extent; an axis that was cut into chunks stays a multiple of its chunk. Bind another extent, a
     larger value, or leave --as-real away: then the plan is made anew for the bound extents.
+FST0411 an operator that no kernel can hold
+    Alone in a kernel, the operator still exceeds what a launch can be: more than 2^31 - 1 blocks, or more
+    memory than a block has. Its extents are those of no tensor that a device holds; bind smaller ones.
 """)
 
 BUILD_TOOLCHAIN = _table(
@@ -253,8 +256,8 @@ FST0603 the inputs do not fit
 RUNTIME_FINDING = _table(
     """
 FST0602 results differ
-    A tensor is outside its tolerance, a kernel misbehaved, or it moved other bytes than predicted. `fstc verify`
-    says so in its tables, the worst tensor first; the code itself is not printed.
+    A tensor is outside its tolerance, a kernel misbehaved, or, with --strict-traffic, it moved other bytes
+    than predicted. `fstc verify` says so in its tables, the worst tensor first; the code itself is not printed.
 """,
     exit=FINDING,
 )
