@@ -15,7 +15,7 @@ MODEL = "samples/bert_layer.fir"
 COMMANDS = (
     ("plan", MODEL, "--device", "h200"),
     ("build", MODEL, "--device", "h200", "--host", "--report", "-o", "out/bert_layer.fpk"),
-    ("verify", "out/bert_layer.fpk", "--target", "host"),
+    ("verify", "out/bert_layer.fpk", "--target", "host", "--strict-traffic"),
 )
 
 

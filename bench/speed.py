@@ -66,7 +66,7 @@ def main() -> None:
         row("fstc build samples/bert_layer.fir, cold", cold, 5.0)
         seconds(build, folder, warm)
         row("fstc build samples/bert_layer.fir, warm", median(build, folder, warm, repeat), 0.5)
-        verify = ["verify", BERT, "--target", "host"]
+        verify = ["verify", BERT, "--target", "host", "--strict-traffic"]
         row("fstc verify samples/bert_layer.fir, cold", seconds(verify, folder, warm), 60.0)
         row("fstc verify samples/bert_layer.fir, warm", seconds(verify, folder, warm), 60.0)
 

@@ -48,6 +48,7 @@ from fstc.cli.shared import (
     default=True,
     help="Look for races, wrong addresses and uninitialised reads, and count traffic (host only).",
 )
+@option("--strict-traffic", is_flag=True, help="Fail also when a kernel moves other bytes than its plan predicted.")
 @option("--edge-values", is_flag=True, help="Put NaN, Inf, -0.0 and subnormals among the inputs.")
 @trust_option
 @output_option("Also write the findings as JSON there.")
@@ -63,6 +64,7 @@ def command(
     tensors: str,
     orders: str,
     check: bool,
+    strict_traffic: bool,
     edge_values: bool,
     trust: bool,
     output: str | None,
@@ -84,7 +86,9 @@ def command(
     if chosen == "reference":
         raise click.UsageError("the reference is what verify compares with; give --target host or cuda.")
     work = opened(path, binds=binds, device=device or device_for(chosen, path), index_bits=index_bits, as_real=as_real)
-    options = VerifyOptions(seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values)
+    options = VerifyOptions(
+        seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values, strict_traffic=strict_traffic
+    )
     package = Path(path) if is_package(path) else None
     found = verify_model(work, chosen, options, toolbox(trust), orders=wanted, check=check, package=package)
     if output:

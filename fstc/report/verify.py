@@ -45,10 +45,12 @@ def verify_report(name: str, found: Verification) -> Report:
         blocks.append(Table(("kernel", "fault", "message"), tuple((f.kernel, f.kind, f.message) for f in found.faults)))
     if found.traffic:
         counted = tuple(
-            (_mark(t.ok), t.kernel, t.bytes, t.predicted_bytes, t.bytes_min, t.l2_bytes, t.predicted_l2_bytes)
+            (_mark(t.ok, found.strict_traffic), t.kernel, t.bytes, t.predicted_bytes, t.bytes_min, t.l2_bytes, t.predicted_l2_bytes)
             for t in found.traffic
         )
         blocks.append(Table(TRAFFIC, counted, title="traffic that the checker counted"))
+    if found.mispredicted:
+        blocks.append(f"predicted traffic is off by more than 1 %: {', '.join(dict.fromkeys(found.mispredicted))}")
     return Report(msgspec.to_builtins(found) | {"ok": found.ok}, tuple(blocks))
 
 
@@ -69,5 +71,6 @@ def _row(check: TensorCheck) -> tuple[Cell, ...]:
     )  # fmt: skip
 
 
-def _mark(ok: bool) -> str:
-    return "ok" if ok else "BAD"
+def _mark(ok: bool, counts: bool = True) -> str:
+    """``~``: off, which the verdict does not count."""
+    return "ok" if ok else "BAD" if counts else "~"

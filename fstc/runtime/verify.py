@@ -54,6 +54,7 @@ class VerifyOptions:
     seeds: tuple[int, ...] = (0,)
     tensors: str = "outputs"
     specials: bool = False  # NaN, Inf, -0.0 and subnormals among the inputs
+    strict_traffic: bool = False  # bytes other than predicted are a finding, not a note
 
 
 @dataclass
@@ -88,6 +89,7 @@ def verify(
         orders=tuple(found.orders),
         faults=tuple(found.faults),
         traffic=tuple(found.traffic),
+        strict_traffic=options.strict_traffic,
     )
 
 

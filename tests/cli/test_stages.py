@@ -192,6 +192,21 @@ def test_verify_passes_and_counts_traffic(fstc: Fstc) -> None:
     assert {t["local"] for t in found["tensors"]} == {True, False}
 
 
+def test_wrong_prediction_is_a_note_unless_strict(fstc: Fstc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no difference at all tolerated, every prediction is wrong."""
+    monkeypatch.setattr("fstc.runtime.verify.TRAFFIC_TOLERANCE", -1)
+    arguments = ("verify", SOFTMAX, *SMALL, "--target", "host", "--orders", "forward")
+    done = fstc(*arguments)
+    assert done.code == 0
+    assert "passed" in done.out
+    [marked] = [line for line in done.out.splitlines() if line.startswith("~")]
+    assert f"predicted traffic is off by more than 1 %: {marked.split()[1]}\n" in done.out
+    strict = fstc(*arguments, "--strict-traffic")
+    assert strict.code == 1
+    assert "FAILED" in strict.out
+    assert "predicted traffic is off" in strict.out
+
+
 def test_verify_finds_a_wrong_kernel(fstc: Fstc, tmp_path: Path) -> None:
     """A kernel edited together with its digest: the package is consistent, the result is wrong."""
     from fstc.support.files import sha256

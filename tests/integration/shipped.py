@@ -93,7 +93,7 @@ def compile_kernels(kernels: Iterable[HostKernel], factory: pytest.TempPathFacto
 
 
 def verify_on_host(shipped: Shipped, libraries: Libraries, *, specials: bool = False) -> Verification:
-    """What ``fstc verify --target host`` does: four orders, the checker, every value that crosses kernels."""
+    """What ``fstc verify --target host --strict-traffic`` does: four orders, the checker, all that crosses kernels."""
     graph, codegen = shipped.graph, shipped.codegen
     names = {v.id: f"%{v.name}" for v in graph.values}
     return verify(
@@ -101,7 +101,12 @@ def verify_on_host(shipped: Shipped, libraries: Libraries, *, specials: bool = F
         shipped.plan,
         codegen,
         {order: HostLauncher(libraries.plain, codegen, order) for order in ORDERS},
-        VerifyOptions(seeds=tuple(range(SPECIAL_SEEDS if specials else 1)), tensors="kernel-edges", specials=specials),
+        VerifyOptions(
+            seeds=tuple(range(SPECIAL_SEEDS if specials else 1)),
+            tensors="kernel-edges",
+            specials=specials,
+            strict_traffic=True,
+        ),
         checker=HostChecker(libraries.checked, codegen, names),
     )
 
