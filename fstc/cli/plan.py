@@ -45,10 +45,13 @@ def command(
     time_stages: bool,
 ) -> int:
     """Decide which ops share a kernel, and say why."""
+    from fstc.device.device import load_device
     from fstc.report.plan import plan_report
 
     work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, index_bits=index_bits, as_real=as_real)
-    report = plan_report(work.stem, work.value("graph"), work.value("plan"), explain)
+    plan = work.value("plan")
+    memory = load_device(work.settings.device).dram_bytes
+    report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
     if output:
         write_artefact(work, "plan", output)
     if output != "-":

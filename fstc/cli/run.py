@@ -53,18 +53,20 @@ def command(
     from fstc.driver.execution import default_target, device_for, outputs_by_name, run_model
     from fstc.driver.files import is_package
     from fstc.runtime.inputs import load_inputs, make_inputs
+    from fstc.runtime.memory import fitting
 
     chosen = target or default_target()
     work = opened(path, binds=binds, device=device or device_for(chosen, path))
     graph = work.value("graph")
-    feeds = load_inputs(Path(inputs), graph) if inputs else make_inputs(graph, seed)
     package = Path(path) if is_package(path) else None
-    values = run_model(work, chosen, feeds, toolbox(trust), package)
-    outputs = outputs_by_name(work, values)
-    if save:
-        write_out(_file(outputs, save), save)
-    if save != "-":
-        show(_summary(outputs), format)
+    with fitting(graph):
+        feeds = load_inputs(Path(inputs), graph) if inputs else make_inputs(graph, seed)
+        values = run_model(work, chosen, feeds, toolbox(trust), package)
+        outputs = outputs_by_name(work, values)
+        if save:
+            write_out(_file(outputs, save), save)
+        if save != "-":
+            show(_summary(outputs), format)
     return 0
 
 

@@ -26,6 +26,7 @@ from fstc.driver.work import Work
 from fstc.ir.constants import ConstantStore
 from fstc.ir.reference import evaluate
 from fstc.runtime.artefact import Verification
+from fstc.runtime.memory import fitting
 from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, execute
 from fstc.runtime.verify import Counted, VerifyOptions, verify
 from fstc.support.diagnostics import Diagnostic, FstcError
@@ -98,10 +99,11 @@ def verify_model(
     package: Path | None = None,
 ) -> Verification:
     """Every kernel in every order, and with ``check`` under the checker, against the oracle."""
-    graph, plan, code = work.value("graph"), work.value("plan"), work.value("codegen")
-    constants = ConstantStore(work.folder)
-    with launchers(work, target, tools, orders, package) as found, checkers(work, tools, check, target) as checker:
-        return verify(graph, plan, code, dict(found), options, target=target, constants=constants, checker=checker)
+    graph, constants = work.value("graph"), ConstantStore(work.folder)
+    with fitting(graph):
+        plan, code = work.value("plan"), work.value("codegen")
+        with launchers(work, target, tools, orders, package) as found, checkers(work, tools, check, target) as checker:
+            return verify(graph, plan, code, dict(found), options, target=target, constants=constants, checker=checker)
 
 
 @contextmanager

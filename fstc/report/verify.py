@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from fstc.report.table import Cell, Report, Table
-from fstc.runtime.artefact import TensorCheck, Verification
+from fstc.runtime.artefact import TensorCheck, Traffic, Verification
 
 TENSORS = (
     "",
@@ -38,17 +38,14 @@ def verify_report(name: str, found: Verification) -> Report:
     )
     blocks: list[str | Table] = [headline, Table(TENSORS, tuple(_row(t) for t in _worst(found.tensors)))]
     if found.orders:
-        rows = tuple((o.kernel, o.value, o.order, o.seed, o.differing) for o in found.orders)
+        races = tuple((o.kernel, o.value, o.order, o.seed, o.differing) for o in found.orders)
         columns = ("kernel", "tensor", "order", "seed", "differing elements")
-        blocks.append(Table(columns, rows, title="results that depend on the order of threads"))
+        blocks.append(Table(columns, races, title="results that depend on the order of threads"))
     if found.faults:
         blocks.append(Table(("kernel", "fault", "message"), tuple((f.kernel, f.kind, f.message) for f in found.faults)))
     if found.traffic:
-        counted = tuple(
-            (_mark(t.ok, found.strict_traffic), t.kernel, t.bytes, t.predicted_bytes, t.bytes_min, t.l2_bytes, t.predicted_l2_bytes)
-            for t in found.traffic
-        )
-        blocks.append(Table(TRAFFIC, counted, title="traffic that the checker counted"))
+        rows = tuple(_traffic_row(t, found.strict_traffic) for t in found.traffic)
+        blocks.append(Table(TRAFFIC, rows, title="traffic that the checker counted"))
     if found.mispredicted:
         blocks.append(f"predicted traffic is off by more than 1 %: {', '.join(dict.fromkeys(found.mispredicted))}")
     return Report(msgspec.to_builtins(found) | {"ok": found.ok}, tuple(blocks))
@@ -69,6 +66,11 @@ def _row(check: TensorCheck) -> tuple[Cell, ...]:
         _mark(c.ok), c.name, c.type, "kernel inputs" if check.local else "model inputs", c.max_abs, c.max_rel,
         c.max_ulp, c.excess, c.wrong, where, c.got, c.want, check.kernel or None,
     )  # fmt: skip
+
+
+def _traffic_row(t: Traffic, strict: bool) -> tuple[Cell, ...]:
+    mark = _mark(t.ok, strict)
+    return mark, t.kernel, t.bytes, t.predicted_bytes, t.bytes_min, t.l2_bytes, t.predicted_l2_bytes
 
 
 def _mark(ok: bool, counts: bool = True) -> str:

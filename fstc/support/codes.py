@@ -243,6 +243,9 @@ RUNTIME_DEVICE = _table(
     """
 FST0601 no usable CUDA device
     No driver, no device, or an error while talking to it.
+FST0604 not enough memory
+    `run` and `verify` hold inputs and results in the memory of this machine, `verify` the float64 reference
+    besides. Bind smaller extents: `fstc verify --bind B=1 --as-real` checks the kernels of the real ones.
 """,
     exit=DEVICE,
 )

@@ -142,3 +142,17 @@ def test_names_never_become_code(fstc: Fstc, tmp_path: Path) -> None:
         code = [line.split("//")[0] for line in kernel.read_text().splitlines()]
         assert not any("secret" in line for line in code)
         assert not any(line.endswith("\\") for line in kernel.read_text().splitlines())
+
+
+def test_a_model_that_fits_no_memory(fstc: Fstc, tmp_path: Path) -> None:
+    type = "f32[100000,100000,100]"
+    (tmp_path / "huge.fir").write_text(f"func @f(%x: {type}) -> ({type}) {{ %y = neg %x : {type} return %y }}")
+    for command in (("run", "--target", "reference"), ("run", "--target", "host"), ("verify", "--target", "host")):
+        done = fstc(command[0], "huge.fir", *command[1:])
+        assert done.code == 5
+        assert done.err.startswith("error[FST0604]: ")
+        assert "inputs and results need 7.3 TiB, this machine has" in done.err
+    done = fstc("plan", "huge.fir")
+    assert done.code == 0
+    assert "note: the tensors need 7.3 TiB, h200 has 140.4 GiB: bind smaller extents\n" in done.out
+    assert files_in(tmp_path) == ["huge.fir"]
