@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from fstc.ir.axes import Axes, coordinates, find_axes, reduced_dims
+from fstc.ir.conditions import shares_of
 from fstc.ir.graph import Graph, Node
-from fstc.ir.indexing import CHOOSES, At, Read, per_dim, reads
+from fstc.ir.indexing import CHOOSES, At, per_dim, reads
 from fstc.ir.ops.monoid import body_monoid
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.support.affine import ZERO, Index, ranged, var
@@ -79,6 +80,17 @@ class Pattern:
     @cached_property
     def reductions(self) -> tuple[Node, ...]:
         return tuple(n for n in self.graph.nodes if n.id in self.depth)
+
+    @cached_property
+    def last_use(self) -> dict[int, int]:
+        """Per reduction the last phase whose roots read its result."""
+        found: dict[int, int] = {}
+        for root in self.roots:
+            for key in self.reach(root.keys):
+                if self.instances[key].role == "result":
+                    node = self.graph.values[key[0]].node
+                    found[node] = max(found.get(node, 0), root.phase)
+        return found
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -152,7 +164,26 @@ def make_pattern(graph: Graph) -> Pattern:
     except _TooMany:
         refusal = Refusal("FSN012", -1, "values are read at so many places that computing them at each would never end")
         return Pattern(graph, pattern.axes, refusal=refusal)
+    if len(graph.nodes) > 1 and _statements(pattern) > STATEMENTS + 4 * len(graph.nodes):
+        reason = "its text would repeat what several branches of a concatenation or a pad read"
+        pattern.refusal = pattern.refusal or Refusal("FSN012", -1, reason)
     return pattern
+
+
+def _statements(pattern: Pattern) -> int:
+    """Statements of the kernel: a value is written once, but in every branch that reads it once more."""
+    times: dict[Key, int] = {}
+    roots = tuple(dict.fromkeys(k for root in pattern.roots for k in root.keys))
+    total = 0
+    for key in reversed(list(pattern.reach(roots))):
+        instance = pattern.instances[key]
+        own = times.get(key, 1)
+        node = pattern.graph.values[instance.value].node
+        heavy = node >= 0 and pattern.graph.nodes[node].op.kind is Kind.EXPENSIVE
+        total += own * (EXPENSIVE if heavy else 1)
+        for child in instance.children if instance.role == "op" else ():
+            times[child] = times.get(child, 0) + own if instance.guarded else max(times.get(child, 1), own)
+    return total
 
 
 @dataclass
@@ -166,43 +197,8 @@ class _Below:
     within: list[tuple[Key, str, int, int]] = field(default_factory=list)
 
 
-SHARE = ""  # in place of a variable: the read applies to ``high`` millionths of all places
-MILLION = 1_000_000
-
-
-def _shares(found: tuple[Read, ...]) -> list[tuple[str, int, int] | None]:
-    """Of reads of which the first that applies counts: (variable, low, high) within which each applies."""
-    shares: list[tuple[str, int, int] | None] = []
-    ends: dict[str, tuple[int, int]] = {}  # condition's index -> where the earlier reads begin and end
-    last: Index | None = None
-    for read in found:
-        tests = [c for c in read.when if not c.always]
-        if len(tests) > 1 or (not tests and (len(ends) != 1 or not all(shares))):
-            shares.append(None)
-            continue
-        if tests:
-            last = tests[0].index
-            begin, end = ends.get(last.key, (max(tests[0].low, last.low), last.low))
-            low, high = max(tests[0].low, end), min(tests[0].high, last.high + 1)
-            ends[last.key] = (begin, max(low, high))
-        else:  # what is left: the end, or both sides of a middle part, of which only the size matters
-            assert last is not None
-            begin, end = ends[last.key]
-            low, high = (end, last.high + 1) if begin == last.low else (last.low, last.high + 1 - (end - begin))
-        shares.append(_share(last, low, max(low, high)))
-    return shares
-
-
-def _share(index: Index, low: int, high: int) -> tuple[str, int, int]:
-    plain = [t for t, _ in index.terms if t.arg is None and not t.key.startswith("d")]
-    if len(plain) == len(index.terms) == 1 and index.coefficient(plain[0].key) == 1:
-        return plain[0].key, low - index.const, high - index.const
-    if len(plain) == 1 and index.coefficient(plain[0].key) == 1 and all(t.arg is None for t, _ in index.terms):
-        return plain[0].key, 0, min(high - low, plain[0].high + 1)  # shifted by a run-time index
-    return SHARE, 0, MILLION * (high - low) // max(1, index.high + 1 - index.low)
-
-
 INSTANCES = 512  # of a pattern, and 16 more for each operand: beyond that, values are computed over and over
+STATEMENTS, EXPENSIVE = 700, 12  # of a kernel's text before loops are unrolled; an expensive op counts as so many
 INDEX_LENGTH = 4000  # characters of an index expression's key: nested reshapes that do not simplify
 
 
@@ -348,7 +344,7 @@ class _Walker:
         found = [r for r in reads(graph, node, at, dynamic) if not r.never]
         depends: set[str] = set()
         guarded = False
-        shares = _shares(tuple(found)) if form in CHOOSES else ()
+        shares = shares_of(tuple(found)) if form in CHOOSES else ()
         within = [(key_of(node.inputs[r.operand], r.at), *s) for r, s in zip(found, shares, strict=False) if s]
         for read in found:
             children.append((node.inputs[read.operand], read.at))

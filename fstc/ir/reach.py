@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fstc.ir.conditions import MILLION, SHARE
 from fstc.ir.indexing import At
-from fstc.ir.pattern import MILLION, SHARE, Key, Pattern
+from fstc.ir.pattern import Key, Pattern
 
 Range = tuple[int, int]  # low <= value < high
 Limits = Mapping[str, Range]

@@ -12,7 +12,8 @@ from functools import cached_property
 from itertools import pairwise
 from math import gcd, prod
 
-from fstc.ir.pattern import MILLION, SHARE, Pattern
+from fstc.ir.conditions import MILLION, SHARE
+from fstc.ir.pattern import Pattern
 from fstc.ir.reach import Limits, hull, limits
 from fstc.support.affine import Index, Term, linearize
 

@@ -82,7 +82,7 @@ def make_schedule(
         return "too many partial results in one thread"
     epochs = _epochs(pattern, places)
     exchanges = _exchanges(pattern, places, accumulated, warps, epochs)
-    base = _working(pattern, nests, places, sum(accumulated.values()))
+    base = _working(pattern, nests, places, _most_at_once(pattern, accumulated))
     if base > registers + 24:
         return f"registers: about {base} needed, limit {registers}"
     budget = _Budget(registers, shared - sum(life.size for life in exchanges.values()), warps * 32, base)
@@ -248,6 +248,16 @@ def _elements(item: Held, places: dict[str, AxisPlace]) -> int:
     for axis in item.axes:
         count *= places[axis].per_thread
     return count
+
+
+def _most_at_once(pattern: Pattern, accumulated: dict[int, int]) -> int:
+    """Partial and final results that a thread carries at a time: each from its phase to the last that reads it."""
+    alive = [0] * pattern.phases()
+    for node, count in accumulated.items():
+        first = pattern.depth[node] - 1
+        for phase in range(first, max(first, pattern.last_use.get(node, first)) + 1):
+            alive[phase] += count
+    return max(alive, default=0)
 
 
 def _working(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisPlace], partial: int) -> int:
