@@ -16,6 +16,7 @@ from fstc.ir.constants import ConstantStore
 from fstc.ir.extents import Extents, Lost
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
 from fstc.ir.literals import value_name
+from fstc.ir.ops.composed import hint
 from fstc.ir.ops.opdef import Form, Infer, OpDef, OpError
 from fstc.ir.syntax import Attribute, File, Param, RegionText, Return, Statement, Text, spelled
 from fstc.ir.types import F32, TensorType
@@ -123,7 +124,7 @@ class BodyBuilder:
         place, before = _place(s, self.extents), len(self.errors)
         op = self.ops.get(str(s.op))
         if op is None:
-            help = did_you_mean(str(s.op), self.ops) or "`fstc ops` lists the ops"
+            help = hint(str(s.op), self.ops) or did_you_mean(str(s.op), self.ops) or "`fstc ops` lists the ops"
             self._error("FST0201", f"unknown op `{clipped(s.op)}`", self._span(s.op), help=help)
             return None
         if body.outer and op.form not in IN_REGIONS:
@@ -191,7 +192,10 @@ class BodyBuilder:
             span = attribute_span(given, self.extents) if given else self._span(s.op)
             return Diagnostic(code, message, Label(span), help=error.help)
         culprit = s.operands[error.operand] if error.operand is not None else None
-        others = dict.fromkeys(t for t in s.operands if t != culprit)
+        if error.against is None:
+            others = dict.fromkeys(t for t in s.operands if t != culprit)
+        else:
+            others = dict.fromkeys(s.operands[i] for i in error.against)
         notes = tuple(self._typed_here(body, token) for token in others)
         label = Label(self._span(culprit), str(self._value(body, culprit).type)) if culprit else Label(place)
         return Diagnostic("FST0209", message, label, notes, error.help)

@@ -43,8 +43,12 @@ _TOKENS = {
     "FLOAT": "a number",
     "$END": "the end of the file, which holds one function",
 }
+_BEGINS_NO_TOKEN = re.compile(r"[^\s\w%@\"(){}\[\]=,:+\-*/]")
+_HASH = re.compile(rf"({STRING}|//[^\n]*)|#[^\n]*")
+_OPEN_EXTENT = re.compile(r"\w+\s*\[[^\]\n?]*\?")
+_FOREIGN_TYPE = re.compile(r"(?:tensor|memref|vector)<")
 _CHARACTER_HELP = {
-    "#": "a comment begins with //",
+    "#": "comments start with //",
     '"': "a string ends on its line, and its escapes are those of JSON",
 }
 
@@ -88,7 +92,12 @@ def read_text(source: Source) -> Reading:
         except UnexpectedInput as error:
             at = _place(error, text)
             errors.append(_explain(error, source, at))
-        chunk = None if errors[-1].code == "FST0102" else _statement_around(text, at)
+            hopeless = errors[-1].code == "FST0102" or _unreturned(error)
+        plain = _HASH.sub(lambda m: m[1] or " " * len(m[0]), text) if text.startswith("#", at) else text
+        if plain != text and len(errors) < most:
+            text = plain  # one error for all such comments
+            continue
+        chunk = None if hopeless else _statement_around(text, at)
         if chunk is None or len(errors) >= most:
             return Reading(None, errors, frozenset(lost))
         start, end = chunk
@@ -111,6 +120,8 @@ def _place(error: UnexpectedInput, text: str) -> int:
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         return max(0, _code_end(text, len(text)) - 1)
     at = max(0, error.pos_in_stream or 0)
+    if _BEGINS_NO_TOKEN.match(text, at):
+        return at
     end = _code_end(text, at)
     missing = end and "\n" in text[end:at] and _wanted(error) != {"$END"}
     return end if missing else at
@@ -141,14 +152,36 @@ def _explain(error: UnexpectedInput, source: Source, at: int) -> Diagnostic:
         if error.token.type == "$END":
             label = Label(Span(source, at, at + 1), "the file ends here")
             return Diagnostic("FST0102", "the file ends too early", label, help=help)
+        if _unreturned(error):
+            label = Label(Span(source, at, at + 1), "it ends here")
+            return Diagnostic("FST0101", "a body without `return`", label, help="end it with `return %name`")
+        if error.token.type not in _wanted(error) and "TYPE" in _wanted(error):
+            found, at, help = _type_at(source, at, found, help)
     else:
         found = source.text[at : at + 1]
         help = _CHARACTER_HELP.get(found, help)
+        if source.text.startswith("func.func", at - 4):
+            help = "this is MLIR; a .fir says `func @f(%x: f32[4,8]) -> (f32[4,8]) {`, and ops have no prefix"
     if not source.text.startswith(found, at):
         label = Label(Span(source, at, at + 1), f"then comes `{clipped(found)}`")
         return Diagnostic("FST0101", "something is missing at the end of the line", label, help=help)
     label = Label(Span(source, at, at + len(found)))
     return Diagnostic("FST0101", f"unexpected `{clipped(found)}`", label, help=help)
+
+
+def _unreturned(error: UnexpectedInput) -> bool:
+    """A body's brace comes where its `return` should."""
+    return isinstance(error, UnexpectedToken) and error.token == "}" and "RETURN" in _wanted(error)
+
+
+def _type_at(source: Source, at: int, found: str, help: str) -> tuple[str, int, str]:
+    """What is wrong where a type should be, its place, and a help line."""
+    open_extent = _OPEN_EXTENT.match(source.text, at)
+    if open_extent:
+        return "?", open_extent.end() - 1, "extents are static: declare `dim N = 4` above the function and write N"
+    if _FOREIGN_TYPE.match(source.text, at):
+        return found, at, "a type is its element type and its extents: f32[4,8]"
+    return found, at, help
 
 
 def _wanted(error: UnexpectedInput) -> set[str]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 
+CUTOFF = 0.65  # of difflib: `axis` for `axes`, but not `max` for `softmax`
+
 
 def did_you_mean(name: str, known: Iterable[str], show: Callable[[str], str] = "`{}`".format) -> str:
     """A question with the closest names, or nothing; ``show`` spells a name."""
-    close = get_close_matches(name[:80], list(known), n=3)
+    close = get_close_matches(name[:80], list(known), n=3, cutoff=CUTOFF)
     return f"did you mean {alternatives(map(show, sorted(close)))}?" if close else ""
 
 

@@ -58,9 +58,18 @@ class Form(str, Enum):
 class OpError(Exception):
     """A type rule refused its operands. The verifier adds code, place and caret."""
 
-    def __init__(self, message: str, *, help: str = "", operand: int | None = None, attr: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        help: str = "",
+        operand: int | None = None,
+        attr: str | None = None,
+        against: tuple[int, ...] | None = None,
+    ) -> None:
+        """``against``: operands whose definitions explain the refusal; all but ``operand`` when not given."""
         super().__init__(message)
-        self.message, self.help, self.operand, self.attr = message, help, operand, attr
+        self.message, self.help, self.operand, self.attr, self.against = message, help, operand, attr, against
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def accept(infer: Infer, operand: int, kinds: str) -> TensorType:
     if given.dtype.kind not in kinds:
         wanted = describe(kinds).replace(", ", " or ")
         help = "convert it to f32 first" if kinds == FLOAT else "convert it first"
-        refuse(f"operand {operand} is {given}, expected {wanted}", help=help, operand=operand)
+        refuse(f"operand {operand} is {given}, expected {wanted}", help=help, operand=operand, against=(operand,))
     return given
 
 
@@ -38,7 +38,12 @@ def match(infer: Infer, operand: int, against: int, *, scalar: bool = False) -> 
     """Refuse unless the two operands have one type; with ``scalar``, a rank-0 operand of the dtype will do too."""
     given, wanted = infer.operands[operand], infer.operands[against]
     if given.dtype != wanted.dtype:
-        refuse(f"{given} against {wanted} of operand {against}", help="convert one side", operand=operand)
+        refuse(
+            f"{given} against {wanted} of operand {against}",
+            help="convert one side",
+            operand=operand,
+            against=(against,),
+        )
     match_shape(infer, operand, against, scalar=scalar)
 
 
@@ -49,7 +54,7 @@ def match_shape(infer: Infer, operand: int, against: int, *, scalar: bool = Fals
     help = "shapes never broadcast by themselves: use broadcast_in_dim"
     if scalar:
         help = "give the same shape or a scalar"
-    refuse(f"{given} against {wanted} of operand {against}", help=help, operand=operand)
+    refuse(f"{given} against {wanted} of operand {against}", help=help, operand=operand, against=(against,))
 
 
 def same(kinds: str) -> Rule:

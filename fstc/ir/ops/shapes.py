@@ -16,8 +16,15 @@ from fstc.ir.types import DType, Shape, TensorType
 MAX_RANK = 8
 
 
-def refuse(message: str, *, help: str = "", operand: int | None = None, attr: str | None = None) -> NoReturn:
-    raise OpError(message, help=help, operand=operand, attr=attr)
+def refuse(
+    message: str,
+    *,
+    help: str = "",
+    operand: int | None = None,
+    attr: str | None = None,
+    against: tuple[int, ...] | None = None,
+) -> NoReturn:
+    raise OpError(message, help=help, operand=operand, attr=attr, against=against)
 
 
 def text(shape: Sequence[int]) -> str:
@@ -81,13 +88,13 @@ def scalar(infer: Infer, operand: int, dtype: DType | None, what: str) -> None:
     found = infer.operands[operand]
     if found.shape or (dtype is not None and found.dtype != dtype):
         wanted = f"{dtype}[]" if dtype else "a scalar"
-        refuse(f"{what} is {found}, expected {wanted}", operand=operand)
+        refuse(f"{what} is {found}, expected {wanted}", operand=operand, against=(operand,))
 
 
 def integer(infer: Infer, operand: int, what: str) -> None:
     found = infer.operands[operand]
     if not found.dtype.is_integer:
-        refuse(f"{what} is {found}, expected an integer type", operand=operand)
+        refuse(f"{what} is {found}, expected an integer type", operand=operand, against=(operand,))
 
 
 def same_dtype(infer: Infer, operand: int, other: int = 0) -> None:
