@@ -150,21 +150,34 @@ FST_FN double round_nearest_afz(double x) { return FST_LIBM(round)(x); }
 #define FST_UNARY(name)                                           \
     FST_FN float name(float x) { return FST_LIBM(name##f)(x); }   \
     FST_FN double name(double x) { return FST_LIBM(name)(x); }
+
+// Called, not inlined: reducing a large argument takes a hundred instructions and local memory each time.
+#if defined(FST_HOST)
+#define FST_CALLED FST_FN
+#else
+#define FST_CALLED __device__ __noinline__
+#endif
+#define FST_FAR(name)                                                 \
+    FST_CALLED float name(float x) { return FST_LIBM(name##f)(x); }   \
+    FST_CALLED double name(double x) { return FST_LIBM(name)(x); }
+
 FST_UNARY(exp)
 FST_UNARY(expm1)
 FST_UNARY(log)
 FST_UNARY(log1p)
 FST_UNARY(sqrt)
 FST_UNARY(cbrt)
-FST_UNARY(sin)
-FST_UNARY(cos)
-FST_UNARY(tan)
+FST_FAR(sin)
+FST_FAR(cos)
+FST_FAR(tan)
 FST_UNARY(sinh)
 FST_UNARY(cosh)
 FST_UNARY(tanh)
 FST_UNARY(erf)
 FST_UNARY(erfc)
 #undef FST_UNARY
+#undef FST_FAR
+#undef FST_CALLED
 
 FST_FN float atan2(float y, float x) { return FST_LIBM(atan2f)(y, x); }
 FST_FN double atan2(double y, double x) { return FST_LIBM(atan2)(y, x); }
