@@ -8,6 +8,8 @@ kept from it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from fstc.analysis.artefact import Analysis
@@ -29,10 +31,17 @@ def transfer_plan(graph: Graph, analysis: Analysis, device: Device, real_graph: 
 
     Raises FstcError (FST0410) when some placement cannot stay what it is.
     """
+    try:
+        return _transferred(graph, analysis, device, real_graph, real)
+    except _Changed as change:
+        raise _refused(change, dict(real_graph.dims), dict(graph.dims)) from None
+
+
+def _transferred(graph: Graph, analysis: Analysis, device: Device, real_graph: Graph, real: Plan) -> Plan:
     theirs = find_regions(real_graph)
     ours = find_regions(graph)
     if len(theirs) != len(ours):
-        raise _changed("the regions differ")
+        raise _Changed("the regions differ")
     plans = {r.hash: r for r in real.regions}
     planned: dict[str, PlannedRegion] = {}
     for small, large in zip(ours, theirs, strict=True):
@@ -43,14 +52,35 @@ def transfer_plan(graph: Graph, analysis: Analysis, device: Device, real_graph: 
     )
 
 
-def _changed(reason: str) -> FstcError:
-    return FstcError(
-        Diagnostic(
-            "FST0410",
-            f"the placements of the real extents cannot be kept: {reason}",
-            help="bind smaller values only to extents that lie on the grid",
-        )
-    )
+class _Changed(Exception):
+    """Something cannot stay; ``extents``: of the axis that is the reason, at the real extents and here."""
+
+    def __init__(self, reason: str, extents: tuple[int, int] = (0, 0)) -> None:
+        super().__init__(reason)
+        self.extents = extents
+
+
+def _refused(change: _Changed, real: Mapping[str, int], bound: Mapping[str, int]) -> FstcError:
+    """Which named extents are the reason, as far as the numbers tell, and what to bind instead."""
+    changed = {name: (real[name], n) for name, n in bound.items() if real.get(name, n) != n}
+    vanished = [name for name, (_, n) in changed.items() if n == 1]
+    blamed = [name for name, pair in changed.items() if pair == change.extents] or [
+        name for name, (old, _) in changed.items() if old > 1 and change.extents[0] and change.extents[0] % old == 0
+    ]
+    reason = f"the placements of the real extents cannot be kept: {change}"
+    if blamed:
+        reason += f" ({_bindings(blamed, changed)})"
+    if vanished and not change.extents[0]:
+        help = f"an extent of 1 has no axis: bind 2 or more to {', '.join(vanished)}"
+    elif blamed:
+        help = f"leave {', '.join(blamed)} as in the file, or leave --as-real away; extents on the grid may be smaller"
+    else:
+        help = f"bind smaller values only to extents that lie on the grid; smaller here: {_bindings(changed, changed)}"
+    return FstcError(Diagnostic("FST0410", reason, help=help))
+
+
+def _bindings(names: Iterable[str], changed: Mapping[str, tuple[int, int]]) -> str:
+    return ", ".join(f"{name} = {changed[name][0]} -> {changed[name][1]}" for name in names)
 
 
 def _region(small: Region, large: Region, plan: RegionPlan, device: Device) -> PlannedRegion:
@@ -63,13 +93,14 @@ def _region(small: Region, large: Region, plan: RegionPlan, device: Device) -> P
         while chunk % 2 == 0 and (extent % chunk or extent < 2 * chunk):
             chunk //= 2  # a loop goes round half as often
         if extent % chunk:
-            raise _changed(
-                f"%{large.graph.values[split.value].name} is reduced in chunks of {real}, {extent} is no multiple"
+            raise _Changed(
+                f"%{large.graph.values[split.value].name} is reduced in chunks of {real}, {extent} is no multiple",
+                (large.graph.type(producer.inputs[0]).shape[split.dim], extent),
             )
         splits.append((split.value, split.dim, extent // chunk))
     graph, back, _ = rewrite(small.graph, splits)
     if len(graph.nodes) != len(rewrite(large.graph, [(w.value, w.dim, w.parts) for w in plan.rewrites]).graph.nodes):
-        raise _changed("a split needs padding at one of them only")
+        raise _Changed("a split needs padding at one of them only")
     partials = frozenset((w.parts, parts) for w, (_, _, parts) in zip(plan.rewrites, splits, strict=True))
     kernels = tuple(_kernel(graph, n, kernel, device, partials) for n, kernel in enumerate(plan.kernels))
     moved = tuple(
@@ -89,7 +120,7 @@ def _kernel(graph: Graph, number: int, kernel: Kernel, device: Device, partials:
         )
     made = describe_launch(graph, number, members, device)
     if made.scheme != kernel.scheme or made.threads != kernel.threads:
-        raise _changed(f"{kernel.name} would use another scheme")
+        raise _Changed(f"{kernel.name} would use another scheme")
     return made
 
 
@@ -99,7 +130,7 @@ def _placed(
     places: list[AxisPlace] = []
     stride = 1
     if [p.axis for p in part.placement] != list(pattern.used):
-        raise _changed(f"{kernel.name} has other axes")
+        raise _Changed(_other_axes(kernel, part, pattern))
     for place in part.placement:
         extent = pattern.extent(place.axis)
         kept = extent == place.extent or (place.extent, extent) in partials
@@ -108,17 +139,25 @@ def _placed(
             kept = place.covered == extent
         grid = -(-extent // place.per_block)
         if place.axis in pattern.columns and not kept:
-            raise _changed(
-                f"{place.axis} of {kernel.name} is reduced, {place.extent} elements at the real extents, here {extent}"
+            raise _Changed(
+                f"{place.axis} of {kernel.name} is reduced, {place.extent} elements at the real extents, here {extent}",
+                (place.extent, extent),
             )
         places.append(msgspec.structs.replace(place, extent=extent, grid=grid, grid_stride=stride))
         stride *= grid
     placed = place_as(pattern, tuple(places), device)
     if isinstance(placed, str):
-        raise _changed(f"{kernel.name}: {placed}")
+        raise _Changed(f"{kernel.name}: {placed}")
     if _arena(placed.schedule) != _arena(part):
-        raise _changed(f"{kernel.name} would keep its values elsewhere")
+        raise _Changed(f"{kernel.name} would keep its values elsewhere")
     return placed
+
+
+def _other_axes(kernel: Kernel, part: Part, pattern: Pattern) -> str:
+    """How the axes differ, by their extents."""
+    real = ", ".join(str(place.extent) for place in part.placement)
+    here = ", ".join(str(pattern.extent(axis)) for axis in pattern.used)
+    return f"{kernel.name} has axes of {real} at the real extents, here {f'of {here}' if here else 'none'}"
 
 
 def _arena(made: Schedule | Part) -> list[tuple[object, ...]]:

@@ -103,6 +103,11 @@ def test_a_plan_carried_over(fstc: Fstc, tmp_path: Path) -> None:
     assert places[0] == places[1]
     done = fstc("plan", SOFTMAX, "--bind", "K=64", "--as-real", "-o", "x.plan.json")
     assert (done.code, "FST0410" in done.err) == (3, True)
+    assert "K = 128 -> 64" in done.err
+    assert "help: leave K as in the file" in done.err
+    done = fstc("plan", SOFTMAX, "--bind", "B=1", "--as-real", "-o", "x.plan.json")
+    assert (done.code, "FST0410" in done.err) == (3, True)
+    assert "help: an extent of 1 has no axis: bind 2 or more to B\n" in done.err
     assert files_in(tmp_path) == []
 
 
