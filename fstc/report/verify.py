@@ -37,6 +37,10 @@ def verify_report(name: str, found: Verification) -> Report:
         f"{passed} of {len(found.tensors)} comparisons within tolerance"
     )
     blocks: list[str | Table] = [headline, Table(TENSORS, tuple(_row(t) for t in _worst(found.tensors)))]
+    jumps = dict.fromkeys((t.comparison.name, t.jump) for t in found.tensors if t.jump)
+    blocks += [
+        f"{name}: a discontinuous op lies upstream: {jump}; near a step either side is right" for name, jump in jumps
+    ]
     if found.orders:
         races = tuple((o.kernel, o.value, o.order, o.seed, o.differing) for o in found.orders)
         columns = ("kernel", "tensor", "order", "seed", "differing elements")

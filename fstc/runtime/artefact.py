@@ -45,6 +45,7 @@ class TensorCheck(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     local: bool
     kernel: str  # that wrote it; "" for a library call or an input
+    jump: str = ""  # of a tensor that differs: the last discontinuous op that it depends on, "%v7 convert"
 
 
 class OrderCheck(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,13 +11,14 @@ must give the same bits. The checker comes before them: what it objects to is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fstc.codegen.artefact import Codegen, Step
 from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph
+from fstc.ir.ops.steps import jumps
 from fstc.ir.reference import evaluate
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Plan
@@ -142,9 +143,9 @@ class _Run:
         rough = roughness(part)
         for v in wanted:
             found = self._compare(v, values[v], want[place[v]], rough[place[v]])
-            self._note(found, seed, local=True, step=step)
+            self._note(v, found, seed, step, earlier)
 
-    def _between(self, written: Sequence[int], known: set[int]) -> set[int]:
+    def _between(self, written: Sequence[int], known: Set[int]) -> set[int]:
         """The nodes that lead from known values to written ones."""
         nodes: set[int] = set()
         todo = list(written)
@@ -162,16 +163,28 @@ class _Run:
             wanted |= dict.fromkeys(v for v, s in writer.items() if s.kernel >= 0 or self.options.tensors == "all")
         want = evaluate(self.graph, feeds, self.constants, list(wanted), wide=True)
         for v in wanted:
-            self._note(self._compare(v, values[v], want[v], self.rough[v]), seed, local=False, step=writer.get(v))
+            self._note(v, self._compare(v, values[v], want[v], self.rough[v]), seed, writer.get(v), None)
 
     def _compare(self, value: int, got: Array, want: Array, rough: Roughness) -> Comparison:
         dtype = self.graph.type(value).dtype
         allowed = tolerance(dtype, rough.reduction, rough.depth, rough.coarsest, rough.narrow)
         return compare(f"%{self.graph.values[value].name}", got, want, allowed, dtype)
 
-    def _note(self, comparison: Comparison, seed: int, local: bool, step: Step | None) -> None:
+    def _note(self, value: int, comparison: Comparison, seed: int, step: Step | None, known: Set[int] | None) -> None:
+        """``known``: the values that the oracle started from, where those are not the model's inputs."""
         kernel = self.codegen.kernels[step.kernel].name if step and step.kernel >= 0 else ""
-        self.found.tensors.append(TensorCheck(comparison=comparison, seed=seed, local=local, kernel=kernel))
+        jump = "" if comparison.ok else self._jump(value, known or set())
+        check = TensorCheck(comparison=comparison, seed=seed, local=known is not None, kernel=kernel, jump=jump)
+        self.found.tensors.append(check)
+
+    def _jump(self, value: int, known: Set[int]) -> str:
+        """The last discontinuous op between known values and this one: a tolerance cannot allow for its steps."""
+        for number in sorted(self._between([value], known), reverse=True):
+            node = self.graph.nodes[number]
+            operands, results = ([self.graph.type(v).dtype for v in vs] for vs in (node.inputs, node.outputs))
+            if jumps(node.op, operands, results):
+                return f"%{self.graph.values[node.outputs[0]].name} {node.op.name}"
+        return ""
 
     def _replay(self, seed: int, step: Step, values: Mapping[int, Array], order: str, launcher: Launcher) -> None:
         """The kernel alone, on the first order's values: other bits mean that threads race."""

@@ -212,6 +212,23 @@ def test_wrong_prediction_is_a_note_unless_strict(fstc: Fstc, monkeypatch: pytes
     assert "predicted traffic is off" in strict.out
 
 
+def test_a_step_upstream_is_named(fstc: Fstc, tmp_path: Path) -> None:
+    """In f32, 0.1 times 10 is exactly 1; the reference in f64 starts from a rounded 0.1 and lands beside it."""
+    (tmp_path / "step.fir").write_text("""func @f(%x: f32[64]) -> (f32[64]) {
+      %tenth = constant {value = 0.1} : f32[64]
+      %ten = constant {value = 10.0} : f32[64]
+      %whole = floor %x : f32[64]
+      %small = mul %whole, %tenth : f32[64]
+      %large = mul %small, %ten : f32[64]
+      %step = floor %large : f32[64]
+      %z = neg %step : f32[64]
+      return %z
+    }""")
+    done = fstc("verify", "step.fir", "--target", "host", "--orders", "forward")
+    assert done.code == 1
+    assert done.out.count("%z: a discontinuous op lies upstream: %step floor; ") == 1
+
+
 def test_verify_finds_a_wrong_kernel(fstc: Fstc, tmp_path: Path) -> None:
     """A kernel edited together with its digest: the package is consistent, the result is wrong."""
     from fstc.support.files import sha256
