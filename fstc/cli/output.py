@@ -59,9 +59,8 @@ def write_out(data: bytes, target: str) -> None:
         stream.write(data)
         stream.flush()
         return
-    from fstc.support.files import make_folder, write_atomic
+    from fstc.support.files import write_atomic
 
-    make_folder(Path(target).parent)
     write_atomic(Path(target), data)
 
 

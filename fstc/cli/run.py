@@ -12,6 +12,7 @@ from fstc.cli.output import show, write_out
 from fstc.cli.shared import (
     bind_option,
     format_option,
+    into_folder,
     model_argument,
     opened,
     option,
@@ -35,7 +36,10 @@ if TYPE_CHECKING:
     "--inputs", metavar="FILE", help="A .npz or .safetensors with the inputs by name; random ones are drawn without it."
 )
 @option("--seed", type=int, default=0, help="Seed of random inputs.")
-@click.option("--save", metavar="FILE", help="Write the outputs to a .npz or .safetensors; - is stdout, as .npz.")
+@click.option(
+    "--save", metavar="FILE", callback=into_folder,
+    help="Write the outputs to a .npz or .safetensors; - is stdout, as .npz.",
+)  # fmt: skip
 @trust_option
 @format_option
 def command(

@@ -88,8 +88,15 @@ index_option = option(
 )
 
 
+def into_folder(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """A file's folder must be there: a mistyped one is not made, and shows before any work is done."""
+    if value and value != "-" and not Path(value).parent.is_dir():
+        raise click.BadParameter(f"there is no folder {Path(value).parent}; make it first.", context, parameter)
+    return value
+
+
 def output_option(help: str) -> Callable[[F], F]:
-    return click.option("-o", "--output", metavar="FILE", help=help)
+    return click.option("-o", "--output", metavar="FILE", callback=into_folder, help=help)
 
 
 def bindings(binds: tuple[str, ...]) -> Mapping[str, int]:

@@ -27,7 +27,24 @@ WRITERS = (
 
 
 def call(fstc: Fstc, writer: tuple[str, ...], path: object) -> Any:
+    Path("out").mkdir(exist_ok=True)
     return fstc(writer[0], path, *writer[1:])
+
+
+@pytest.mark.parametrize("writer", WRITERS, ids=lambda w: " ".join(w[:2]))
+def test_folders_are_not_made_up(fstc: Fstc, tmp_path: Path, writer: tuple[str, ...]) -> None:
+    """A mistyped folder is refused before anything is computed; `codegen -o` names the folder to make."""
+    done = fstc(writer[0], ERRORS / "syntax.fir", *writer[1:])
+    if writer[0] == "codegen":
+        assert done.code == 3
+    else:
+        assert (done.code, "there is no folder out; make it first" in done.err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+def test_codegen_makes_its_folder(fstc: Fstc, tmp_path: Path) -> None:
+    assert fstc("codegen", SOFTMAX, "-o", "out").code == 0
+    assert (tmp_path / "out" / "softmax_mask.codegen.json").is_file()
 
 
 @pytest.mark.parametrize("writer", WRITERS, ids=lambda w: " ".join(w[:2]))
@@ -127,8 +144,9 @@ def test_later_artefacts_are_for_their_device_and_bound(fstc: Fstc) -> None:
 
 def test_a_folder_that_cannot_be_written(fstc: Fstc, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert fstc("plan", SOFTMAX, "-o", "file/m.plan.json").code == 3
-    assert fstc("build", SOFTMAX, "-o", "file/x.fpk").code == 3
+    assert fstc("plan", SOFTMAX, "-o", "file/m.plan.json").code == 2
+    assert fstc("build", SOFTMAX, "-o", "file/x.fpk").code == 2
+    assert fstc("codegen", SOFTMAX, "-o", "file/k").code == 3
     assert files_in(tmp_path) == ["file"]
 
 

@@ -32,6 +32,7 @@ def test_the_formatter_is_idempotent(fstc: Fstc, tmp_path: Path) -> None:
 
 
 def test_a_late_artefact_brings_what_it_was_made_from(fstc: Fstc, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
     assert fstc("plan", SOFTMAX, "-o", "p/m.plan.json").code == 0
     assert files_in(tmp_path) == ["p/m.analysis.json", "p/m.graph.json", "p/m.plan.json"]
     assert json.loads((tmp_path / "p/m.plan.json").read_text())["device"] == "h200"
@@ -116,6 +117,7 @@ def test_stage_by_stage_and_in_one_go(fstc: Fstc, tmp_path: Path) -> None:
     fstc("build", SOFTMAX, *SMALL, "-o", "one.fpk")
     fstc("parse", SOFTMAX, *SMALL, "-o", "a.graph.json")
     fstc("analyze", "a.graph.json", "-o", "b.analysis.json")
+    (tmp_path / "elsewhere").mkdir()
     fstc("plan", "b.analysis.json", "-o", "elsewhere/c.plan.json")
     fstc("codegen", "elsewhere/c.plan.json", "-o", "d")
     fstc("build", "d/c.codegen.json", "-o", "many.fpk")
