@@ -36,6 +36,17 @@ class Use:
     def grouped(self) -> Groups:
         return _grouped(self)
 
+    @cached_property
+    def _known(self) -> dict[str, tuple[frozenset[str], dict[str, int]]]:
+        return {}
+
+    def moves(self, pattern: Pattern, offset: Index) -> tuple[frozenset[str], dict[str, int]]:
+        """(axes that an offset moves with, its limits), found once for all placements."""
+        if offset.key not in self._known:
+            axes = frozenset(a for t, _ in offset.terms for a in axes_of(pattern, t))
+            self._known[offset.key] = (axes, self.limit(offset))
+        return self._known[offset.key]
+
     def limit(self, offset: Index) -> dict[str, int]:
         """Variables that a condition holds back: how many of their values occur."""
         found = self.limits.get(offset.key, {})

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from math import prod
 
 from fstc.ir.pattern import Pattern
-from fstc.ir.traffic import SECTOR, Box, Use, apart, axes_of, looked_up, sectors
+from fstc.ir.traffic import SECTOR, Box, Use, apart, looked_up, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
 from fstc.support.affine import Index, Term
 
@@ -60,8 +60,7 @@ def _visits(
     A block sees a box: the in-block digits of every axis. Axes of the offset tile the tensor, the last tile may be
     smaller; along the other axes every block reads the same box again (only the first one writes it).
     """
-    involved = frozenset().union(*(axes_of(pattern, t) for t, _ in offset.terms)) if offset.terms else frozenset()
-    limit = use.limit(offset)
+    involved, limit = use.moves(pattern, offset)
     tiles: list[tuple[float, dict[str, int]]] = [(1.0, {})]
     starts: list[tuple[int, int]] = []
     for axis, place in places.items():
