@@ -2,7 +2,8 @@
 
 Example: ``Mutant("no_barrier", "moe_combine_rmsnorm", BARRIER, "", "race")`` takes the first barrier out of the first
 kernel of the sample that has one. A pattern that no kernel of the sample has any more is a failure: the planner
-chose otherwise, so the mutant needs another place.
+chose otherwise, so the mutant needs another place. Where tuning moves a place from one sample to another, the mutant
+names ``others`` as well and takes the first sample that has it.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ STEP = r"^ *(\w+)(\[k\])? = fst::op_\w+\(\1(\[k\])?, fst::shfl_xor\(\1(\[k\])?, 
 MASK = r"(?<=, ){mask}(?=\)\);  // %{value} )"
 RESTART = r"^ +r\d+ = 0\.0f;\n(?= *#pragma unroll\n *for \(int j0)"
 LEADER = r"if \(lane (/ \d+ )?(% \d+ )?== 0( && lane % \d+ == 0)?\) {{(?=[^}}]*{stores})"
+RESULT_LEADER = r"\blane (% \d+ )?== 0(?=( && .*)?\) \{\n +q\d+\[)"
 GUARD = r"if \((a\d)(s?) < {extent}\)"
 
 
 class Mutant(NamedTuple):
     """``find`` is a regular expression, ``put`` its replacement, ``nth`` which match of the kernel is replaced.
 
-    ``by`` must be among the complaints: a kind of fault, or "mismatch" when results are wrong. With ``specials``
-    infinities and NaN are among the inputs of several seeds, as with --edge-values.
+    ``by`` must be among the complaints: a kind of fault, or "mismatch" when results are wrong; "race or out-of-bounds"
+    where both are true and the schedule decides which is met first. With ``specials`` infinities and NaN are among the
+    inputs of several seeds, as with --edge-values. ``others`` are samples to look at when ``sample`` has no such place.
     """
 
     name: str
@@ -33,6 +36,12 @@ class Mutant(NamedTuple):
     by: str
     nth: int = 0
     specials: bool = False
+    others: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Where to look, in this order."""
+        return (self.sample, *self.others)
 
 
 def step(value: str, mask: int) -> str:
@@ -80,7 +89,14 @@ SHUFFLES = (
 
 GUARDS = (
     Mutant("no_guard_of_a_ragged_row", "asr_masked_softmax", GUARD.format(extent=400), "if (true)", "out-of-bounds"),
-    Mutant("no_guard_of_the_last_rows", "layernorm_train", GUARD.format(extent=24), "if (true)", "out-of-bounds"),
+    Mutant(
+        "no_guard_of_the_last_rows",
+        "rmsnorm_bwd",
+        r"if \(a0s < \d+\)",
+        "if (true)",
+        "out-of-bounds",
+        others=("dien_attention",),
+    ),
     Mutant("no_guard_of_a_store", "dien_augru_cell", GUARD.format(extent=108), "if (true)", "out-of-bounds"),
     Mutant("one_more_is_let_in", "crnn_bn_relu_permute", GUARD.format(extent=33), r"if (\1\2 <= 33)", "out-of-bounds"),
     Mutant("one_is_left_out", "dien_augru_cell", GUARD.format(extent=108), r"if (\1\2 < 107)", "mismatch"),
@@ -91,7 +107,7 @@ GUARDS = (
         "qk_norm_rope",
         r"if \(blockIdx\.x < (\d+)\)",
         r"if (blockIdx.x < \1 - 1)",
-        "out-of-bounds",
+        "race or out-of-bounds",
     ),
 )
 
@@ -100,7 +116,14 @@ INDICES = (
     Mutant("a_wrong_row_stride", "rmsnorm_bwd", r"(?<=load_vec<8>\(p0 \+ )(a\d) \* 4096", r"\1 * 4088", "mismatch"),
     Mutant("an_odd_offset", "bias_gelu", r"(?<=load_vec<4>\(p0 \+ )(?=a)", "1 + ", "misaligned"),
     Mutant("a_wrong_serial_stride", "swiglu", r"(?<=\(block)\b|(?<= block) \* (\d+)", r" * 8", "race"),
-    Mutant("a_serial_step_too_short", "add_rmsnorm_quant", r"(?<=sa1 \* )512", "256", "race"),
+    Mutant(
+        "a_serial_step_too_short",
+        "add_rmsnorm_quant",
+        r"(?<= = )a\d \+ sa\d \* \d+(?=;)",
+        r"\g<0> / 2",
+        "race",
+        others=("asr_conv_module",),
+    ),
     Mutant("a_serial_step_less", "dien_row_reduce", r"(?<=< )(\d+)(?=; \+\+)", r"\1 - 1", "mismatch"),
     Mutant("a_store_off_by_one", "crnn_lstm_cells", r"(?<=q3\[)(.*)(?=\] = )", r"\1 + 1", "out-of-bounds"),
     Mutant("two_gates_swapped", "crnn_lstm_cells", r"(?<=\+ )768", "512", "mismatch"),
@@ -109,16 +132,24 @@ INDICES = (
     Mutant(
         "an_index_without_its_axis",
         "asr_conv_module",
-        r"(?<=\+ )sa?\w*(?= \* \d+ \+ a0)|a0s?(?=\);  // %beta)",
+        r"\ba\ds?(?=[)\]];  // %beta)",
         "0",
         "mismatch",
+        others=("layernorm_train",),
     ),
 )
 
 LEADERS = (
     Mutant("every_lane_leads", "rmsnorm_bwd", LEADER.format(stores="m"), "if (true) {", "race"),
     Mutant("every_row_of_lanes_leads", "bias_gelu_bwd", r"if \(lane / 8 == 0\)", "if (true)", "race"),
-    Mutant("every_lane_stores_the_result", "layernorm_train", r"if \(lane % \d+ == 0\)", "", "race"),
+    Mutant(
+        "every_lane_stores_the_result",
+        "layernorm_train",
+        RESULT_LEADER,
+        "true",
+        "race",
+        others=("dien_row_reduce", "add_rmsnorm_quant"),
+    ),
     Mutant("every_warp_stores_the_result", "bias_gelu_bwd", r" && warp == 0\)", ")", "race"),
     Mutant("another_lane_leads", "moe_combine_rmsnorm", r"if \(lane == 0\)", "if (lane == 32)", "uninitialised"),
 )
@@ -126,7 +157,14 @@ LEADERS = (
 SHARED = (
     Mutant("partials_on_top_of_others", "batchnorm_train_relu", EXCHANGE.format(value="square_sum"), "", "race"),
     Mutant("partials_on_top_of_what_is_kept", "groupnorm_silu", EXCHANGE.format(value="sum"), "", "race"),
-    Mutant("partials_of_another_row", "add_rmsnorm_quant", r"\(g1 \+ j0\)", "j0", "mismatch"),
+    Mutant(
+        "partials_of_another_row",
+        "layernorm_train",
+        r"\(g\d \+ j0\)",
+        "j0",
+        "mismatch",
+        others=("asr_conv_module", "bert_layer"),
+    ),
     Mutant(
         "a_partial_that_nobody_wrote",
         "moe_combine_rmsnorm",
@@ -141,7 +179,14 @@ SHARED = (
 )
 
 VALUES = (
-    Mutant("kept_in_one_slot_read_from_another", "layernorm_train", r"(?<== h14\[)ea1 \+ ", "", "mismatch"),
+    Mutant(
+        "kept_in_one_slot_read_from_another",
+        "layernorm_train",
+        r"(?<= = )(h\d+)\[[es]a\d",
+        r"\1[0",
+        "mismatch",
+        others=("asr_conv_module", "softmax_mask"),
+    ),
     Mutant("a_sum_that_starts_with_its_own_part", "batchnorm_train_relu", RESTART, "", "mismatch"),
     Mutant("a_sum_that_starts_elsewhere", "bias_gelu_bwd", r"(?<=\[k\] = )0\.0f", "1.0f", "mismatch"),
     Mutant("one_branch_for_both", "qk_norm_rope", r"if \(sa2 < 1\)", "if (true)", "mismatch"),

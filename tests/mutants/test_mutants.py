@@ -20,11 +20,17 @@ from tests.mutants.table import MUTANTS, Mutant
 DEVICE = "h200"
 TICKET = Path(__file__).parents[1] / "unit" / "host" / "kernels" / "ticket.cu"
 FENCES = ("release", "acquire")
+SAMPLES = tuple(dict.fromkeys(s for m in MUTANTS for s in m.samples))
 
 
 def mutate(number: int, mutant: Mutant) -> Shipped | None:
+    """The first sample that has the place, mutated; None where none has it."""
+    return next(filter(None, (mutate_sample(number, mutant, sample) for sample in mutant.samples)), None)
+
+
+def mutate_sample(number: int, mutant: Mutant, sample: str) -> Shipped | None:
     """The sample with one kernel changed, under a symbol of its own; None where no kernel has the place."""
-    shipped = ship(mutant.sample, DEVICE)
+    shipped = ship(sample, DEVICE)
     for index, kernel in enumerate(shipped.codegen.kernels):
         text = shipped.sources[kernel.file]
         found = list(re.finditer(mutant.find, text, re.MULTILINE))
@@ -52,7 +58,7 @@ def mutated() -> dict[str, Shipped]:
 
 @pytest.fixture(scope="module")
 def libraries(mutated: dict[str, Shipped], tmp_path_factory: pytest.TempPathFactory) -> Libraries:
-    originals = (ship(s, DEVICE) for s in dict.fromkeys(m.sample for m in MUTANTS))
+    originals = (ship(s, DEVICE) for s in SAMPLES)
     kernels = [k for shipped in (*originals, *mutated.values()) for k in shipped.kernels]
     return compile_kernels([*kernels, *(ticket(without) for without in ("", *FENCES))], tmp_path_factory)
 
@@ -72,13 +78,13 @@ def test_there_are_enough() -> None:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
 def test_mutant_is_caught(mutant: Mutant, mutated: dict[str, Shipped], libraries: Libraries) -> None:
-    assert mutant.name in mutated, f"no kernel of {mutant.sample} has this place any more: find another"
+    assert mutant.name in mutated, f"no kernel of {mutant.samples} has this place any more: find another"
     found = verify_on_host(mutated[mutant.name], libraries, specials=mutant.specials)
     assert not found.ok
-    assert mutant.by in set(verdicts(found))
+    assert set(mutant.by.split(" or ")) & set(verdicts(found))
 
 
-@pytest.mark.parametrize("sample", dict.fromkeys(m.sample for m in MUTANTS))
+@pytest.mark.parametrize("sample", SAMPLES)
 def test_originals_pass(sample: str, libraries: Libraries) -> None:
     """With the same seed: what is found in a mutant comes from the mutation."""
     assert not list(verdicts(verify_on_host(ship(sample, DEVICE), libraries)))
