@@ -14,10 +14,13 @@ from fstc.codegen.digits import added, base_text, scaled, step
 from fstc.codegen.program import Block, Line, Scope, pruned
 from fstc.codegen.values import Values
 from fstc.ir.graph import Node
+from fstc.ir.indexing import scatter_target
 from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Pattern, initials, operands, scan_index
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
-from fstc.support.affine import linearize
+from fstc.support.affine import linearize, ranged
+
+FAR = 2**62  # bound of an index that a scatter reads; what lies outside of the operand is dropped
 
 
 def lower_part(
@@ -217,7 +220,11 @@ class _Lowering:
             if root.node in nest.reduces:
                 self._reduce(self.graph.nodes[root.node], frozenset(root.axes))
             elif root.node < 0 and root.value in nest.stores:
-                self._store(root.value, frozenset(root.axes), chunk)
+                producer = self.graph.nodes[self.graph.values[root.value].node]
+                if producer.op.form is Form.SCATTER:
+                    self._scatter(producer, frozenset(root.axes))
+                else:
+                    self._store(root.value, frozenset(root.axes), chunk)
 
     def _reduce(self, node: Node, axes: frozenset[str]) -> None:
         ctx = self.ctx
@@ -266,6 +273,33 @@ class _Lowering:
         items: list[Line | Block] = []
         self.values.tiles.store(tile, name, chunk, items)
         ctx.levels[chunk].scope.after.append(self._once(axes, *items))
+
+    def _scatter(self, node: Node, axes: frozenset[str]) -> None:
+        """One update: combine what is there with it; an element outside of the operand is dropped."""
+        ctx, values, out = self.ctx, self.values, node.outputs[0]
+        at = self.pattern.axes.index[node.inputs[2]]
+        update = values.at(node.inputs[2], at)
+        target = scatter_target(self.graph, node, at)
+        scope = ctx.levels[ctx.level_of(axes)].scope
+        full = list(target.window)
+        for n, where in target.starts:
+            name = ctx.declare("long long", f"(long long)({values.at(node.inputs[1], where)})", scope, ctx.origin(node))
+            full[n] = full[n] + ranged(name, -FAR, FAR)
+        names = ctx.names(len(ctx.levels) - 1)
+        shape = self.graph.type(out).shape
+        tests = []
+        for index, extent in zip(full, shape, strict=True):
+            if index.low < 0 or index.high >= extent:
+                text = index.c_text(names)
+                tests.append(f"{text} >= 0 && {text} < {extent}")
+        place = f"{ctx.params[out]}[{linearize(tuple(full), shape).c_text(names)}]"
+        dtype = self.graph.type(out).dtype
+        old = ctx.fresh("b")
+        body: list[Line | Block] = [Line(f"const {dtype.compute} {old} = fst::up({place});", ctx.origin(node))]
+        (text,) = values.body(node.regions[0], [old, update], body, ctx.origin(node))
+        body.append(Line(f"{place} = fst::down<{dtype.storage}>({text});", ctx.origin(node)))
+        guarded = Block(f"if ({' && '.join(tests)}) {{", body) if tests else Block("{", body)
+        scope.after.append(self._once(axes, guarded))
 
     def _once(self, axes: frozenset[str], *items: Line | Block) -> Line | Block:
         """Several threads hold a value that lacks some parallel axes: the first of them stores it."""

@@ -16,6 +16,7 @@ from fstc.codegen.program import Block, Line, flatten
 from fstc.codegen.render import KernelView, ParamView, comment, render
 from fstc.device.device import Device
 from fstc.ir.graph import Graph
+from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import make_pattern
 from fstc.ir.regions import Region, find_regions
 from fstc.ir.rewrite import apply_rewrites
@@ -55,7 +56,7 @@ def generate(graph: Graph, plan: Plan, device: Device) -> tuple[Codegen, dict[st
         view = view_of(kernel, lowered, planned, name)
         params = tuple(
             Param(mode=mode, dtype=planned.type(v).dtype.name, elements=planned.type(v).elements)
-            for mode, values in (("read", lowered.reads), ("write", lowered.writes))
+            for mode, values in (("read", lowered.reads), (written(planned, lowered), lowered.writes))
             for v in values
         )
         digest = _identity(view, kernel, params)
@@ -102,6 +103,12 @@ def _step(step: object, index: dict[tuple[int, int], int]) -> Step:
         reads=step.reads,  # type: ignore[attr-defined]
         writes=step.writes,  # type: ignore[attr-defined]
     )
+
+
+def written(region: Graph, lowered: Lowered) -> str:
+    """How a kernel's results come to be: a scatter updates a copy of its operand, and has no other result."""
+    producers = [region.values[v].node for v in lowered.writes]
+    return "update" if any(n >= 0 and region.nodes[n].op.form is Form.SCATTER for n in producers) else "write"
 
 
 def _safe(name: str) -> str:

@@ -289,11 +289,11 @@ class Values:
         elif monoid is not None:
             into.append(Line(f"{state[0]} = fst::op_{monoid}({state[0]}, {other[0]});", self.ctx.origin(node)))
         else:
-            texts = self._body(node.regions[0], [*state, *other], into, self.ctx.origin(node))
+            texts = self.body(node.regions[0], [*state, *other], into, self.ctx.origin(node))
             for name, text in zip(state, texts, strict=True):
                 into.append(Line(f"{name} = {text};", self.ctx.origin(node)))
 
-    def _body(self, region: Region, args: list[str], into: list[Line | Block], origin: str) -> list[str]:
+    def body(self, region: Region, args: list[str], into: list[Line | Block], origin: str) -> list[str]:
         body = region.graph
         known = dict(zip(body.inputs, args, strict=True))
         for node in body.nodes:

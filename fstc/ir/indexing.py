@@ -177,6 +177,36 @@ def _gather(graph: Graph, node: Node, at: At, dynamic: Dynamic) -> tuple[Read, .
     return (Read(0, tuple(source)),)
 
 
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where an update goes: per operand dimension the window's part, and (dimension, place in the indices) to add."""
+
+    window: At
+    starts: tuple[tuple[int, At], ...]
+
+
+def scatter_target(graph: Graph, node: Node, at: At) -> Target:
+    """The operand element that the update element ``at`` of a scatter belongs to."""
+    operand, indices = graph.type(node.inputs[0]), graph.type(node.inputs[1])
+    windows, ivd = node.attr("update_window_dims"), node.attr("index_vector_dim")
+    batching = node.attr("input_batching_dims")
+    batch = [at[n] for n in range(len(at)) if n not in windows]
+    looked = [n for n in range(indices.rank) if n != ivd]
+    source: list[Index] = [ZERO] * operand.rank
+    kept = [n for n in range(operand.rank) if n not in node.attr("inserted_window_dims") and n not in batching]
+    for n, d in zip(kept, windows, strict=True):
+        source[n] = at[d]
+    for n, d in zip(batching, node.attr("scatter_indices_batching_dims"), strict=True):
+        source[n] = source[n] + batch[looked.index(d)]
+    starts = []
+    for k, n in enumerate(node.attr("scatter_dims_to_operand_dims")):
+        where = list(batch)
+        if ivd < indices.rank:
+            where.insert(ivd, Index(k))
+        starts.append((n, tuple(where)))
+    return Target(tuple(source), tuple(starts))
+
+
 _RULES: dict[Form, Callable[[Graph, Node, At, Dynamic], tuple[Read, ...]]] = {
     Form.ELEMENTWISE: _elementwise,
     Form.BROADCAST: _broadcast,

@@ -14,7 +14,7 @@ from functools import cached_property
 from fstc.ir.axes import Axes, coordinates, find_axes, reduced_dims
 from fstc.ir.conditions import shares_of
 from fstc.ir.graph import Graph, Node
-from fstc.ir.indexing import CHOOSES, At, per_dim, reads
+from fstc.ir.indexing import CHOOSES, At, per_dim, reads, scatter_target
 from fstc.ir.ops.monoid import body_monoid
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.support.affine import ZERO, Index, ranged, var
@@ -239,6 +239,10 @@ class _Walker:
                 continue
             if graph.nodes[graph.values[value].node].op.form is Form.SCAN:
                 continue  # a scan stores its own result as it goes
+            producer = graph.nodes[graph.values[value].node]
+            if producer.op.form is Form.SCATTER:
+                self._scatter_root(producer)
+                continue
             at = p.native(value)
             key = self.instance(value, at)
             phase = self._deepest((key,))
@@ -246,6 +250,14 @@ class _Walker:
             p.roots.append(Root(phase, -1, value, (key,), members))
         if len(set(graph.outputs)) < 1:
             p.refusal = p.refusal or Refusal("FSN001", -1, "it has no output")
+
+    def _scatter_root(self, node: Node) -> None:
+        """A scatter runs over its updates; the operand is not read here, the launch works on a copy of it."""
+        updates = node.inputs[2]
+        at = self.p.axes.index[updates]
+        starts = scatter_target(self.graph, node, at).starts
+        keys = (self.instance(updates, at), *(self.instance(node.inputs[1], where) for _, where in starts))
+        self.p.roots.append(Root(self._deepest(keys), -1, node.outputs[0], keys, self.p.axes.members[updates]))
 
     def _deepest(self, keys: tuple[Key, ...]) -> int:
         found = 0

@@ -26,7 +26,19 @@ class Region:
 
 
 def is_library(node: Node) -> bool:
-    return node.op.kind is Kind.LIBRARY or node.op.form in (Form.LIBRARY, Form.SCATTER)
+    if node.op.form is Form.SCATTER:
+        return not scatters_in_place(node)
+    return node.op.kind is Kind.LIBRARY or node.op.form is Form.LIBRARY
+
+
+def scatters_in_place(node: Node) -> bool:
+    """A scatter of one tensor whose indices are unique: its updates meet in no element, so a kernel may make them."""
+    return (
+        node.op.form is Form.SCATTER
+        and bool(node.attr("unique_indices"))
+        and len(node.inputs) == 3
+        and all(n.op.form in (Form.ELEMENTWISE, Form.CONSTANT) for n in node.regions[0].graph.nodes)
+    )
 
 
 def is_inline_constant(node: Node) -> bool:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import gcd, prod
 
 from fstc.ir.conditions import MILLION, SHARE
+from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Pattern
 from fstc.ir.reach import Limits, hull, limits
 from fstc.support.affine import Index, Term, linearize
@@ -94,7 +95,12 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
             known[offset.key] = hull(earlier, own)
     found = [Use(v, "read", _maximal(pattern, dict.fromkeys(o)), limited[v]) for v, o in loads.items()]
     for value in dict.fromkeys(graph.outputs):
-        if graph.type(value).elements and graph.values[value].node >= 0:
+        producer = graph.values[value].node
+        if producer >= 0 and graph.nodes[producer].op.form is Form.SCATTER:
+            updates = graph.nodes[producer].inputs[2]
+            touched = linearize(pattern.axes.index[updates], graph.type(updates).shape)
+            found += [Use(value, mode, (touched,)) for mode in ("read", "write")]
+        elif graph.type(value).elements and producer >= 0:
             found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
 

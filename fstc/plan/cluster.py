@@ -75,7 +75,8 @@ class Grower:
                 continue
             homes = {self.home[u] for v in node.outputs for u in self._real_users(v)}
             kept = any(v in self.results for v in node.outputs)
-            alone = kept or node.op.form in (Form.REDUCE, Form.SCAN) or len(homes) != 1
+            alone = kept or node.op.form in (Form.REDUCE, Form.SCAN, Form.SCATTER) or len(homes) != 1
+            alone |= any(self.graph.nodes[h].op.form is Form.SCATTER for h in homes)
             target = next(iter(homes)) if not alone else node.id
             if not alone and (self.strategy == NONE or self._repeats(node)):
                 target = node.id
@@ -274,6 +275,8 @@ class Grower:
         if any(a in union and b in union for a, b in self.apart):
             reason = "partial results from all blocks must be there before they are added: a second launch"
             return self._no("FSN031", left, right, reason)
+        if any(self.graph.nodes[n].op.form is Form.SCATTER for n in union):
+            return self._no("FSN015", left, right, "a scatter works in place on a copy of its operand")
         pointers = self._pointers(union)
         if pointers > MOST_POINTERS:
             return self._no("FSN022", left, right, f"one launch would take {pointers} tensors, limit {MOST_POINTERS}")

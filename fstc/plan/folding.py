@@ -23,8 +23,11 @@ def folded_ops(graph: Graph) -> set[int]:
     found: set[int] = set()
     leaves: dict[int, frozenset[int]] = {}  # value -> the outside values behind it
     repeated: dict[int, int] = {}  # value -> light ops behind it
+    in_place = {n.inputs[0] for n in graph.nodes if n.op.form is Form.SCATTER}
     for node in graph.nodes:
-        if results & set(node.outputs):
+        if results & set(node.outputs) or (in_place & set(node.outputs) and not is_inline_constant(node)):
+            continue
+        if node.op.form is Form.SCATTER:
             continue
         below: set[int] = set()
         inside = True

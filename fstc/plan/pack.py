@@ -6,6 +6,7 @@ Example: twelve Adam updates from 64 to 9.4 million elements become one launch o
 from __future__ import annotations
 
 from fstc.device.device import Device
+from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
@@ -37,7 +38,8 @@ def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list
     if len(packed) < 2 or grower.strategy != STITCH:
         return [[item] for item in packed]
     open_groups: list[list[tuple[Cluster, Placed]]] = []
-    for item in packed:
+    in_place = [i for i in packed if any(grower.graph.nodes[n].op.form is Form.SCATTER for n in i[0].nodes)]
+    for item in (i for i in packed if i not in in_place):
         for group in open_groups:
             joined = _join(grower, [*group, item], device)
             if joined is not None:
@@ -45,7 +47,7 @@ def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list
                 break
         else:
             open_groups.append([item])
-    return open_groups
+    return open_groups + [[item] for item in in_place]
 
 
 def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -> list[tuple[Cluster, Placed]] | None:

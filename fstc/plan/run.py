@@ -189,6 +189,12 @@ def describe_launch(
     return make_kernel(f"k{number}_{_readable(graph, parts[-1][1].outputs)}", parts, device, minimum)
 
 
+def replaced(graph: Graph, kernel: Kernel) -> tuple[int, ...]:
+    """Values that a kernel updates in place: the operands of its scatters, in the order of what it writes."""
+    nodes = {n for p in kernel.parts for n in p.nodes if graph.nodes[n].op.form is Form.SCATTER}
+    return tuple(graph.nodes[n].inputs[0] for n in sorted(nodes))
+
+
 def _readable(graph: Graph, outputs: tuple[int, ...]) -> str:
     text = graph.values[outputs[-1]].name if outputs else "nothing"
     return "".join(c if c.isalnum() else "_" for c in text)[:32]
@@ -228,7 +234,7 @@ def _steps(
             return names[v]
 
         for k, kernel in enumerate(found.plan.kernels):
-            reads = tuple(dict.fromkeys(v for p in kernel.parts for v in p.inputs))
+            reads = tuple(dict.fromkeys(v for p in kernel.parts for v in p.inputs)) + replaced(found.graph, kernel)
             writes = tuple(dict.fromkeys(v for p in kernel.parts for v in p.outputs))
             steps.append(
                 Step(

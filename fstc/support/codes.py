@@ -307,6 +307,9 @@ FSN014 joining would make a cycle
     A third kernel or a library call needs a result of the one and makes an operand of the other. As one
     launch they would have to run both before and after it. Often the way round is a value that both
     need and that is cheap: written twice in the .fir, each reader has its own.
+FSN015 a scatter works in place
+    A scatter whose indices are unique is a kernel over its updates, in place on a copy of its operand. What
+    makes the operand must have ended before, and what reads the result must wait: both are other kernels.
 FSN020 no placement fits
     No way to lay the axes over vector, lanes, warps, iterations and blocks stays within the device: the
     threads of a block, registers, shared memory or the blocks of a launch. The reason is that of the
