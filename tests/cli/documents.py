@@ -16,14 +16,16 @@ Run = Callable[[list[str]], str]
 
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(r"^\$ fstc (.*)\n", re.MULTILINE)
-GENERATED = re.compile(r"(<!-- output of: fstc (.*?) -->\n\n).*?(\n<!-- end -->)", re.DOTALL)
+GENERATED = re.compile(r"(<!-- output of: fstc (.*?) -->\n).*?(<!-- end -->)", re.DOTALL)
 NUMBER = re.compile(r"[-+]?\d[\d.,]*(?:e[-+]?\d+)?")
 MEASURED = ("verify", "build", "run")  # their figures differ between machines: compared with numbers masked
 
 
 def renewed(text: str, run: Run) -> str:
     """The document with every command's output as it is now."""
-    text = GENERATED.sub(lambda m: m[1] + run(shlex.split(m[2])) + m[3], text)
+    parts = text.count("<!-- output of: fstc ") - text.count("`<!-- output of: fstc ")  # the rest is prose about them
+    text, found = GENERATED.subn(lambda m: f"{m[1]}\n{run(shlex.split(m[2]))}\n{m[3]}", text)
+    assert found == parts, "a generated part without its `<!-- end -->`"
     return CONSOLE.sub(lambda m: f"```console\n{_session(m[1], run)}```", text)
 
 
