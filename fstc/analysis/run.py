@@ -5,6 +5,8 @@ Example: ``analyze(graph).regions[0].floor``. Nothing here depends on a device.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from fstc.analysis.artefact import Analysis, AxisFact, OpFact, RegionFact
 from fstc.ir.axes import Axes, find_axes
 from fstc.ir.graph import Graph
@@ -55,7 +57,7 @@ def analyze(graph: Graph) -> Analysis:
         reduced: tuple[str, ...] = ()
         if number >= 0:
             region = regions[number]
-            k = region.nodes.index(node.id) if len(region.nodes) < 64 else _position(region.nodes, node.id)
+            k = bisect_left(region.nodes, node.id)
             local_node = region.graph.nodes[k]
             members = axes[region.hash].members[local_node.outputs[0]]
             reduced = axes[region.hash].reduced[k]
@@ -73,12 +75,6 @@ def analyze(graph: Graph) -> Analysis:
             )
         )
     return Analysis(ops=tuple(ops), regions=tuple(facts), value_bytes=tuple(v.type.nbytes for v in graph.values))
-
-
-def _position(nodes: tuple[int, ...], node: int) -> int:
-    from bisect import bisect_left
-
-    return bisect_left(nodes, node)
 
 
 def _floor(graph: Graph) -> int:

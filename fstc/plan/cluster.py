@@ -36,7 +36,6 @@ class Cluster:
     """Nodes of one future kernel. ``nodes`` excludes what every user folds in for itself."""
 
     nodes: set[int]
-    placed: Placed | None = None
 
 
 @dataclass
@@ -180,14 +179,10 @@ class Grower:
         """The placement of some nodes; equal patterns share one. ``beat`` as in :func:`fstc.plan.candidate.best`."""
         key = (frozenset(members), threads)
         if key not in self.memo:
-            part, _ = extract(self.graph, self.nodes_of(members), keep=self.outputs_of(members))
-            members_key = frozenset(members)
-            if members_key not in self.shapes:
-                self.shapes[members_key] = structural_hash(part)
-            shape = (self.shapes[members_key], threads)
+            shape = (self._shape(key[0]), threads)
             found = self.equal.get(shape)
             if found is None:
-                found = best(make_pattern(part), self.device, threads, beat)
+                found = best(make_pattern(self._part(key[0])), self.device, threads, beat)
                 if beat < inf and isinstance(found, Refusal):
                     return found  # it may still be the right kernel against other alternatives
                 self.equal[shape] = found
@@ -239,7 +234,7 @@ class Grower:
                 again = False
                 for a, b in pairs():
                     if a in self.clusters and b in self.clusters and a != b and (a, b) not in refused:
-                        kinds = ((self._shape(a), b), (a, self._shape(b)))
+                        kinds = ((self._cluster_shape(a), b), (a, self._cluster_shape(b)))
                         verdict = alike.get(kinds[0]) or alike.get(kinds[1]) or self._try(a, b)
                         again |= verdict.accepted
                         if not verdict.accepted:
@@ -249,13 +244,18 @@ class Grower:
             last |= refused
         self.decisions += [d for (a, b), d in last.items() if a in self.clusters and b in self.clusters]
 
-    def _shape(self, key: int) -> str:
-        """The structural hash of a cluster."""
-        members = frozenset(self.clusters[key].nodes)
+    def _part(self, members: frozenset[int]) -> Graph:
+        """The stand-alone graph of some nodes and the folded ops that they read."""
+        return extract(self.graph, self.nodes_of(set(members)), keep=self.outputs_of(set(members)))[0]
+
+    def _shape(self, members: frozenset[int]) -> str:
+        """The structural hash of :meth:`_part`."""
         if members not in self.shapes:
-            part, _ = extract(self.graph, self.nodes_of(set(members)), keep=self.outputs_of(set(members)))
-            self.shapes[members] = structural_hash(part)
+            self.shapes[members] = structural_hash(self._part(members))
         return self.shapes[members]
+
+    def _cluster_shape(self, key: int) -> str:
+        return self._shape(frozenset(self.clusters[key].nodes))
 
     def _try(self, a: int, b: int) -> Decision:
         left, right = self.clusters[a].nodes, self.clusters[b].nodes
