@@ -19,8 +19,8 @@ from fstc.codegen.run import generate
 from fstc.device.device import Device, load_device
 from fstc.device.occupancy import blocks_per_sm
 from fstc.ir.parser import parse_file
-from fstc.plan.cluster import STRATEGIES
-from fstc.plan.run import PlanOptions, make_plan
+from fstc.plan.options import STRATEGIES, PlanOptions
+from fstc.plan.run import make_plan
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 BOUNDS = re.compile(r"__launch_bounds__\((\d+), \d+\)")

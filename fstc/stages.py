@@ -19,7 +19,8 @@ from fstc.device.device import load_device
 from fstc.ir.artefact import GraphFile, to_file_form, to_graph
 from fstc.ir.parser import parse_bytes
 from fstc.plan.artefact import Plan
-from fstc.plan.run import PlanOptions, make_plan
+from fstc.plan.options import PlanOptions
+from fstc.plan.run import make_plan
 from fstc.support.artefact import Artefact
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -42,7 +43,7 @@ class Settings:
     device: str = ""
     binds: Mapping[str, int] = field(default_factory=dict)
     as_real: bool = False  # plan at the extents of the file, and carry that plan over to the bound ones
-    index_bits: int = 0  # of offsets in kernels: 32, 64, or 0 for 64 where 32 do not suffice
+    plan: PlanOptions = field(default_factory=PlanOptions)
 
 
 class Output(NamedTuple):
@@ -83,7 +84,7 @@ def _analyze(values: Values, settings: Settings) -> Output:
 
 
 def _plan(values: Values, settings: Settings) -> Output:
-    device, options = load_device(settings.device), PlanOptions(index_bits=settings.index_bits)
+    device, options = load_device(settings.device), settings.plan
     if settings.as_real and settings.binds and values["source"]:
         from fstc.plan.transfer import transfer_plan
 
@@ -92,8 +93,8 @@ def _plan(values: Values, settings: Settings) -> Output:
         real = make_plan(real_graph, analyze(real_graph), device, options)
         return Output(transfer_plan(values["graph"], values["analysis"], device, real_graph, real))
     plan = make_plan(values["graph"], values["analysis"], device, options)
-    if settings.index_bits and plan.index_bits > settings.index_bits:
-        message = f"offsets of this model need {plan.index_bits} bits, not {settings.index_bits}"
+    if options.index_bits and plan.index_bits > options.index_bits:
+        message = f"offsets of this model need {plan.index_bits} bits, not {options.index_bits}"
         raise FstcError(Diagnostic("FST0014", message, help="leave --index-bits away"))
     return Output(plan)
 

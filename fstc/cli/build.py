@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,13 +15,14 @@ from fstc.cli.shared import (
     device_list_option,
     dump_option,
     format_option,
-    index_option,
     jobs_option,
     listed,
     model_argument,
     opened,
     option,
     output_option,
+    plan_options,
+    planner,
     time_option,
     toolbox,
 )
@@ -38,7 +39,7 @@ DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512
 @bind_option
 @device_list_option
 @output_option("The package.  [default: the model's name with .fpk]")
-@index_option
+@plan_options
 @option("--host", is_flag=True, help="Also put libraries for the CPU in: kernels plain, and under the checker.")
 @option("--ptx", is_flag=True, help="Also keep PTX, for chips that are newer than this fstc.")
 @jobs_option
@@ -60,7 +61,6 @@ def command(
     binds: tuple[str, ...],
     device: str,
     output: str | None,
-    index_bits: str | None,
     host: bool,
     ptx: bool,
     jobs: int | None,
@@ -71,6 +71,7 @@ def command(
     format: str,
     dump: str | None,
     time_stages: bool,
+    **planning: Any,
 ) -> int:
     """Compile kernels into a package (.fpk)."""
     from fstc.build.cache import Cache
@@ -79,7 +80,7 @@ def command(
 
     names = listed(device, "device") if device else ()
     work = opened(
-        path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages, index_bits=index_bits
+        path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages, plan=planner(planning)
     )
     target = output or f"{work.stem}.fpk"
     options = BuildOptions(

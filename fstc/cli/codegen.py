@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,10 +13,11 @@ from fstc.cli.shared import (
     bind_option,
     device_option,
     dump_option,
-    index_option,
     model_argument,
     opened,
     option,
+    plan_options,
+    planner,
     time_option,
 )
 
@@ -25,7 +27,7 @@ from fstc.cli.shared import (
 @bind_option
 @device_option
 @click.option("-o", "--output", metavar="DIR", default=".", show_default=True, help="The folder to write into.")
-@index_option
+@plan_options
 @as_real_option
 @option("--check", is_flag=True, help="Write nothing; exit 1 when DIR holds something else than would be written.")
 @dump_option
@@ -35,14 +37,16 @@ def command(
     binds: tuple[str, ...],
     device: str,
     output: str,
-    index_bits: str | None,
     as_real: bool,
     check: bool,
     dump: str | None,
     time_stages: bool,
+    **planning: Any,
 ) -> int:
     """Write the kernels as CUDA text."""
-    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, index_bits=index_bits, as_real=as_real)
+    work = opened(
+        path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), as_real=as_real
+    )
     target = Path(output) / work.names(work.stem)["codegen"]
     contents = work.contents("codegen", target)
     if not check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from fstc.cli.output import show
@@ -11,11 +13,12 @@ from fstc.cli.shared import (
     device_option,
     dump_option,
     format_option,
-    index_option,
     model_argument,
     opened,
     option,
     output_option,
+    plan_options,
+    planner,
     time_option,
     write_artefact,
 )
@@ -26,7 +29,7 @@ from fstc.cli.shared import (
 @bind_option
 @device_option
 @output_option("Write the .plan.json there, with graph and analysis beside it; - is stdout.")
-@index_option
+@plan_options
 @as_real_option
 @option("--explain", is_flag=True, help="Also print every decision: what was joined or kept apart, and why.")
 @format_option
@@ -37,18 +40,20 @@ def command(
     binds: tuple[str, ...],
     device: str,
     output: str | None,
-    index_bits: str | None,
     as_real: bool,
     explain: bool,
     format: str,
     dump: str | None,
     time_stages: bool,
+    **planning: Any,
 ) -> int:
     """Decide which ops share a kernel, and say why."""
     from fstc.device.device import load_device
     from fstc.report.plan import plan_report
 
-    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, index_bits=index_bits, as_real=as_real)
+    work = opened(
+        path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), as_real=as_real
+    )
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
     report = plan_report(work.stem, work.value("graph"), plan, explain, memory)

@@ -21,6 +21,8 @@ import click
 
 from fstc.cli.environment import cache_folder, host_compiler
 from fstc.cli.output import write_out
+from fstc.plan.options import PlanOptions
+from fstc.support.options import Option, declared, make
 
 if TYPE_CHECKING:
     from fstc.driver.host import Toolbox
@@ -81,11 +83,36 @@ as_real_option = option(
     help="With --bind: plan for the file's own extents and carry that plan over to the bound ones: the kernels "
     "that ship, on fewer blocks.",
 )  # fmt: skip
-index_option = option(
-    "--index-bits",
-    type=click.Choice(("32", "64")),
-    help="Width of offsets in kernels.  [default: 64 where 32 are too few]",
-)
+
+
+def plan_options(command: F) -> F:
+    """Every option of the planner, declared in :class:`fstc.plan.options.PlanOptions`; :func:`opened` takes them."""
+    for declaration in reversed(declared(PlanOptions)):
+        if declaration.name not in BY_FILE:
+            command = _declared_option(declaration)(command)
+    return command
+
+
+BY_FILE = frozenset({"pins"})  # set by a file that a flag names, not by a flag of their own
+
+
+def _declared_option(declaration: Option) -> Callable[[F], F]:
+    shown = [str(choice) for choice in declaration.choices]
+    bounded = click.IntRange(min=int(declaration.minimum or 0)) if declaration.type is int else str
+    return option(
+        declaration.flag,
+        declaration.name,
+        type=click.Choice(shown) if shown else bounded,
+        default=None,
+        multiple=declaration.multiple,
+        metavar=declaration.metavar or None,
+        help=declaration.help + (f"  [default: {declaration.default}]" if declaration.default else ""),
+    )
+
+
+def planner(given: Mapping[str, Any]) -> PlanOptions:
+    """The planner's options from what click gave; what was not given keeps its default."""
+    return make(PlanOptions, {name: value for name, value in given.items() if value not in (None, ())}, "command line")
 
 
 def into_folder(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -128,14 +155,14 @@ def opened(
     dump: str | None = None,
     time: bool = False,
     as_real: bool = False,
-    index_bits: str | None = None,
+    plan: PlanOptions | None = None,
 ) -> Work:
     """The model that a command was given, watched as its flags ask."""
     from fstc.cli.observe import observer
     from fstc.driver.files import open_work
     from fstc.stages import Settings
 
-    settings = Settings(device=device, binds=bindings(binds), as_real=as_real, index_bits=int(index_bits or 0))
+    settings = Settings(device=device, binds=bindings(binds), as_real=as_real, plan=plan or PlanOptions())
     return open_work(path, settings, observer(dump, time))
 
 

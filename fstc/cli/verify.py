@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,12 +12,13 @@ from fstc.cli.shared import (
     as_real_option,
     bind_option,
     format_option,
-    index_option,
     listed,
     model_argument,
     opened,
     option,
     output_option,
+    plan_options,
+    planner,
     run_device_option,
     target_option,
     toolbox,
@@ -29,7 +31,7 @@ from fstc.cli.shared import (
 @bind_option
 @run_device_option
 @target_option
-@index_option
+@plan_options
 @as_real_option
 @option(
     "--seeds", type=click.IntRange(min=1), default=1, help="Random inputs are drawn with this many seeds: 0, 1, ..."
@@ -58,7 +60,6 @@ def command(
     binds: tuple[str, ...],
     device: str,
     target: str | None,
-    index_bits: str | None,
     as_real: bool,
     seeds: int,
     tensors: str,
@@ -69,6 +70,7 @@ def command(
     trust: bool,
     output: str | None,
     format: str,
+    **planning: Any,
 ) -> int:
     """Compare every result with the float64 reference; exit 1 when one differs."""
     from fstc.build.host_library import ORDERS
@@ -85,7 +87,7 @@ def command(
     chosen = target or default_target()
     if chosen == "reference":
         raise click.UsageError("the reference is what verify compares with; give --target host or cuda.")
-    work = opened(path, binds=binds, device=device or device_for(chosen, path), index_bits=index_bits, as_real=as_real)
+    work = opened(path, binds=binds, device=device or device_for(chosen, path), plan=planner(planning), as_real=as_real)
     options = VerifyOptions(
         seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values, strict_traffic=strict_traffic
     )

@@ -23,6 +23,7 @@ from fstc.stages import STAGES, Settings, Stage, stage
 from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import make_folder, sha256, write_atomic
+from fstc.support.options import as_dict
 
 HOST = "host"  # folder of a package, below the device's
 Observer = Callable[["Work", Stage, float], None]
@@ -82,7 +83,8 @@ class Work:
         else:
             inputs = [self.source]
         device = load_device(self.settings.device).name if made.for_device else ""
-        return encode(self.artefacts[role], device=device, inputs=inputs)
+        options = as_dict(self.settings.plan) if role == "plan" else {}
+        return encode(self.artefacts[role], device=device, inputs=inputs, options=options)
 
     def names(self, stem: str) -> dict[str, str]:
         """File names of all roles; what was read from a file keeps its name."""

@@ -160,14 +160,19 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     predicted_us: float
     bound: str  # memory, l2, issue, latency, launch
     terms: dict[str, float]  # microseconds
+    hash: str = ""  # of what it computes: equal for equal ops on equal types, whatever they are called (from 1.1)
 
     @property
     def blocks(self) -> int:
         return sum(p.blocks for p in self.parts)
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """Something joined or kept apart, with the reason. Codes are explained by ``fstc explain CODE``."""
+class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something joined or kept apart, with the reason. Codes are explained by ``fstc explain CODE``.
+
+    From 1.1: ``terms``, microseconds of each term of the price, one kernel minus apart (their sum is not the gain: the
+    largest binds); ``limits``, what the one kernel needs of a resource and what there is; ``path``, values on a cycle.
+    """
 
     code: str
     accepted: bool
@@ -175,6 +180,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     right: str
     gain_us: float
     reason: str
+    terms: dict[str, float] = msgspec.field(default_factory=dict)
+    limits: dict[str, tuple[float, float]] = msgspec.field(default_factory=dict)
+    path: tuple[str, ...] = ()
 
 
 class Rewrite(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +230,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 class Plan(Artefact, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "plan"
-    VERSION: ClassVar[str] = "1.0"
+    VERSION: ClassVar[str] = "1.1"
 
     device: str
     strategy: str
@@ -232,3 +240,5 @@ class Plan(Artefact, frozen=True, kw_only=True):
     regions: tuple[RegionPlan, ...]
     steps: tuple[Step, ...]
     scratch: tuple[Scratch, ...]
+    constants: dict[str, float] = msgspec.field(default_factory=dict)
+    """Figures of the device and of the model that the predictions rest on (from 1.1)."""

@@ -18,6 +18,7 @@ from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed, best
 from fstc.plan.folding import constants, folded_ops
+from fstc.plan.options import CLASSIC, NONE, STITCH
 
 MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
 
@@ -25,10 +26,6 @@ Equal = dict[tuple[str, int | None], Placed | Refusal]
 """(structural hash, threads) -> placement; regions and choices may share it."""
 
 SLOWER = ("FSN020", "FSN021")  # refusals that depend on sizes, not on what lies around
-
-STITCH, CLASSIC, NONE = "stitch", "classic", "none"
-STRATEGIES = (STITCH, CLASSIC, NONE)
-"""stitch: all schemes; classic: what loop fusion does, values pass within a thread only; none: a kernel for each op."""
 
 
 @dataclass

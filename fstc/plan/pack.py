@@ -10,7 +10,8 @@ from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import MOST_POINTERS, STITCH, Cluster, Grower
+from fstc.plan.cluster import MOST_POINTERS, Cluster, Grower
+from fstc.plan.options import STITCH
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MOST_PARTS = 64

@@ -7,7 +7,8 @@ search is greedy: clusters merge along edges while the latency-evaluator says th
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from hashlib import sha256
 
 import msgspec
 
@@ -19,24 +20,17 @@ from fstc.ir.pattern import in_order
 from fstc.ir.printer import print_graph
 from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.ir.rewrite import rewrite
-from fstc.ir.subgraph import extract
+from fstc.ir.subgraph import extract, structural_hash
 from fstc.ir.traffic import floor_bytes
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import STITCH, Cluster, Equal, Grower
+from fstc.plan.cluster import Cluster, Equal, Grower
 from fstc.plan.describe import make_kernel, make_part
+from fstc.plan.options import PlanOptions
 from fstc.plan.pack import pack
 from fstc.plan.split import Split, split_choices
 
 INDEX_LIMIT = 2**30  # padding may lift an index above its extent
-
-
-@dataclass(frozen=True)
-class PlanOptions:
-    """``index_bits``: 0 chooses 32 where every offset fits, 64 forces the wide path."""
-
-    index_bits: int = 0
-    strategy: str = STITCH
 
 
 @dataclass(frozen=True)
@@ -91,6 +85,7 @@ def assemble(
         regions=tuple(plans),
         steps=steps,
         scratch=scratch,
+        constants=constants(device),
     )
 
 
@@ -181,12 +176,21 @@ def describe_launch(
 ) -> Kernel:
     """The record of one launch; ``members`` are (nodes, outputs, placement) of its parts."""
     parts = []
+    hashes = []
     minimum = 0
     for nodes, outputs, placed in members:
-        _, origin = extract(graph, nodes, keep=outputs)
+        cut, origin = extract(graph, nodes, keep=outputs)
         parts.append((placed, make_part(placed, origin, nodes)))
+        hashes.append(structural_hash(cut))
         minimum += floor_bytes(placed.pattern)
-    return make_kernel(f"k{number}_{_readable(graph, parts[-1][1].outputs)}", parts, device, minimum)
+    made = make_kernel(f"k{number}_{_readable(graph, parts[-1][1].outputs)}", parts, device, minimum)
+    identity = hashes[0] if len(hashes) == 1 else sha256(" ".join(sorted(hashes)).encode()).hexdigest()
+    return msgspec.structs.replace(made, hash=identity)
+
+
+def constants(device: Device) -> dict[str, float]:
+    """Every figure of the device: limits, rates and overheads, by its name in the description."""
+    return {f.name: float(getattr(device, f.name)) for f in fields(device) if f.type in ("int", "float")}
 
 
 def replaced(graph: Graph, kernel: Kernel) -> tuple[int, ...]:

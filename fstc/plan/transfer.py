@@ -21,7 +21,8 @@ from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import AxisPlace, Kernel, Part, Plan, RegionPlan
 from fstc.plan.candidate import Placed, place_as
-from fstc.plan.run import PlannedRegion, PlanOptions, assemble, describe_launch
+from fstc.plan.options import PlanOptions
+from fstc.plan.run import PlannedRegion, assemble, describe_launch
 from fstc.plan.schedule import Schedule
 from fstc.support.diagnostics import Diagnostic, FstcError
 

@@ -35,7 +35,7 @@ class Option:
     type: type
     default: Any
     help: str
-    choices: tuple[str, ...] = ()
+    choices: tuple[Any, ...] = ()
     minimum: float | None = None
     multiple: bool = False
     metavar: str = ""
@@ -50,7 +50,7 @@ class Option:
 
 
 def option(
-    default: Any, help: str, *, choices: Sequence[str] = (), minimum: float | None = None, metavar: str = ""
+    default: Any, help: str, *, choices: Sequence[Any] = (), minimum: float | None = None, metavar: str = ""
 ) -> Any:
     """A dataclass field that is an option; ``help`` says when to use it."""
     declaration = {"help": help, "choices": tuple(choices), "minimum": minimum, "metavar": metavar}
@@ -99,7 +99,7 @@ def _single(option: Option, value: Any, origin: str) -> Any:
         wanted = {int: "an integer", float: "a number", bool: "true or false"}.get(option.type, "a string")
         raise _refused(option, f"{value!r} is not {wanted}", origin) from None
     if option.choices and converted not in option.choices:
-        raise _refused(option, f"{converted!r} is not one of {', '.join(option.choices)}", origin)
+        raise _refused(option, f"{converted!r} is not one of {', '.join(map(str, option.choices))}", origin)
     if option.minimum is not None and converted < option.minimum:
         raise _refused(option, f"{converted} is less than {option.minimum:g}", origin)
     return converted

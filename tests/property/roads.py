@@ -23,7 +23,8 @@ from fstc.device.device import Device, load_device
 from fstc.ir.graph import Graph
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Plan
-from fstc.plan.run import PlanOptions, make_plan
+from fstc.plan.options import PlanOptions
+from fstc.plan.run import make_plan
 from fstc.runtime.inputs import make_inputs
 from fstc.runtime.run import execute
 from fstc.support.diagnostics import FstcError
