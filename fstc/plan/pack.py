@@ -5,86 +5,93 @@ Example: twelve Adam updates from 64 to 9.4 million elements become one launch o
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from fstc.device.device import Device
-from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import MOST_POINTERS, Cluster, Grower
-from fstc.plan.options import STITCH
+from fstc.plan.partition import Partition
+from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MOST_PARTS = 64
 THREADS = (256, 128, 512)
+OPEN = 4  # groups that another kernel may still join
 
 
-def pack(grower: Grower, clusters: list[Cluster], device: Device) -> list[list[tuple[Cluster, Placed]]]:
-    """Launches in an order in which they can run; each is a list of clusters with their placements."""
-    levels = grower.levels(clusters)
-    launches: list[tuple[int, list[tuple[Cluster, Placed]]]] = []
-    for level in range(max(levels, default=-1) + 1):
-        members = [c for c, at in zip(clusters, levels, strict=True) if at == level]
-        for group in _groups(grower, members, device):
-            launches.append((level, group))
-    return [group for _, group in launches]
+Item = tuple[Members, Placed]
 
 
-def _groups(grower: Grower, members: list[Cluster], device: Device) -> list[list[tuple[Cluster, Placed]]]:
-    packed: list[tuple[Cluster, Placed]] = []
-    for cluster in members:
-        placed = grower.place(cluster.nodes)
+@dataclass
+class Packer:
+    """Joins independent clusters of one level; ``decisions`` are what it did."""
+
+    pricer: Pricer
+    packs: bool  # whether the strategy shares launches at all
+    decisions: list[Decision] = field(default_factory=list)
+
+    def run(self, partition: Partition) -> list[list[Item]]:
+        """Launches in an order in which they can run; each is a list of clusters with their placements."""
+        levels = partition.levels()
+        by_level: dict[int, list[Members]] = {}
+        for key in partition.sort():
+            by_level.setdefault(levels[key], []).append(partition.members[key])
+        return [group for level in sorted(by_level) for group in self._groups(by_level[level])]
+
+    def _groups(self, clusters: list[Members]) -> list[list[Item]]:
+        items = [(members, self._placed(members)) for members in clusters]
+        if len(items) < 2 or not self.packs:
+            return [[item] for item in items]
+        in_place = [item for item in items if self.pricer.scatters(item[0])]
+        closed: list[list[Item]] = []
+        open_groups: list[list[Item]] = []
+        for item in (i for i in items if i not in in_place):
+            for group in open_groups:
+                joined = self._join([*group, item])
+                if joined is not None:
+                    group[:] = joined
+                    break
+            else:
+                open_groups.append([item])
+                if len(open_groups) > OPEN:
+                    closed.append(open_groups.pop(0))
+        return closed + open_groups + [[item] for item in in_place]
+
+    def _placed(self, members: Members) -> Placed:
+        placed = self.pricer.place(members)
         if isinstance(placed, Refusal):
-            raise FstcError(Diagnostic("FST0411", f"{grower._name(cluster.nodes)} fits no kernel: {placed.reason}"))
-        packed.append((cluster, placed))
-    if len(packed) < 2 or grower.strategy != STITCH:
-        return [[item] for item in packed]
-    open_groups: list[list[tuple[Cluster, Placed]]] = []
-    in_place = [i for i in packed if any(grower.graph.nodes[n].op.form is Form.SCATTER for n in i[0].nodes)]
-    for item in (i for i in packed if i not in in_place):
-        for group in open_groups:
-            joined = _join(grower, [*group, item], device)
-            if joined is not None:
-                group[:] = joined
-                break
-        else:
-            open_groups.append([item])
-    return open_groups + [[item] for item in in_place]
+            raise FstcError(Diagnostic("FST0411", f"{self.pricer.name(members)} fits no kernel: {placed.reason}"))
+        return placed
 
-
-def _join(grower: Grower, items: list[tuple[Cluster, Placed]], device: Device) -> list[tuple[Cluster, Placed]] | None:
-    """The items placed for one block size, when a single launch of them is predicted to be faster."""
-    pointers = sum(len(p.pattern.graph.inputs) + len(p.pattern.graph.outputs) for _, p in items)
-    if len(items) > MOST_PARTS or pointers > MOST_POINTERS:
-        return None
-    now = sum(p.estimate.time for _, p in items)
-    best: tuple[float, list[tuple[Cluster, Placed]]] | None = None
-    common = {p.schedule.threads for _, p in items}
-    sizes = (common.pop(),) if len(common) == 1 else THREADS
-    for threads in sizes:
-        made: list[tuple[Cluster, Placed]] = []
-        for cluster, placed in items:
-            again = placed if placed.schedule.threads == threads else grower.place(cluster.nodes, threads)
-            if isinstance(again, Refusal):
-                break
-            made.append((cluster, again))
-        else:
-            time = side_by_side([p for _, p in made], device)
-            if time < now and (best is None or time < best[0]):
-                best = (time, made)
-    if best is None:
-        return None
-    left, right = grower._name(items[0][0].nodes), grower._name(items[-1][0].nodes)
-    grower.decisions.append(
-        Decision(
-            code="FSN003",
-            accepted=True,
-            left=left,
-            right=right,
-            gain_us=now - best[0],
-            reason="independent kernels share one launch",
+    def _join(self, items: list[Item]) -> list[Item] | None:
+        """The items placed for one block size, when a single launch of them is predicted to be faster."""
+        pointers = sum(len(p.pattern.graph.inputs) + len(p.pattern.graph.outputs) for _, p in items)
+        if len(items) > MOST_PARTS or pointers > MOST_POINTERS:
+            return None
+        now = side_by_side([p for _, p in items[:-1]], self.pricer.device) + items[-1][1].estimate.time
+        best: tuple[float, list[Item]] | None = None
+        common = {p.schedule.threads for _, p in items}
+        sizes = (common.pop(),) if len(common) == 1 else THREADS
+        for threads in sizes:
+            made: list[Item] = []
+            for members, placed in items:
+                again = placed if placed.schedule.threads == threads else self.pricer.place(members, threads)
+                if isinstance(again, Refusal):
+                    break
+                made.append((members, again))
+            else:
+                time = side_by_side([p for _, p in made], self.pricer.device)
+                if time < now and (best is None or time < best[0]):
+                    best = (time, made)
+        if best is None:
+            return None
+        left, right = self.pricer.name(items[0][0]), self.pricer.name(items[-1][0])
+        reason = "independent kernels share one launch"
+        self.decisions.append(
+            Decision(code="FSN003", accepted=True, left=left, right=right, gain_us=now - best[0], reason=reason)
         )
-    )
-    return best[1]
+        return best[1]
 
 
 def side_by_side(placed: list[Placed], device: Device) -> float:

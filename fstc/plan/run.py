@@ -24,10 +24,16 @@ from fstc.ir.subgraph import extract, structural_hash
 from fstc.ir.traffic import floor_bytes
 from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
-from fstc.plan.cluster import Cluster, Equal, Grower
+from fstc.plan.delta import Delta, Rules
 from fstc.plan.describe import make_kernel, make_part
-from fstc.plan.options import PlanOptions
-from fstc.plan.pack import pack
+from fstc.plan.explore import Width
+from fstc.plan.folding import constants as constants_of
+from fstc.plan.folding import folded_ops
+from fstc.plan.judge import Judge
+from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
+from fstc.plan.pack import Item, Packer
+from fstc.plan.pricer import Equal, Pricer
+from fstc.plan.search import search
 from fstc.plan.split import Split, split_choices
 
 INDEX_LIMIT = 2**30  # padding may lift an index above its extent
@@ -49,7 +55,7 @@ def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOpt
     planned: dict[str, PlannedRegion] = {}
     for region in regions:
         if region.hash not in planned:
-            planned[region.hash] = _plan_region(region, device, options.strategy)
+            planned[region.hash] = _plan_region(region, device, options)
     return assemble(graph, analysis, device, regions, planned, options)
 
 
@@ -89,10 +95,10 @@ def assemble(
     )
 
 
-def _plan_region(region: Region, device: Device, strategy: str) -> PlannedRegion:
+def _plan_region(region: Region, device: Device, options: PlanOptions) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid."""
     equal: Equal = {}  # patterns that several choices have in common are placed once
-    made = [_plan_split(region, splits, device, strategy, equal) for splits in split_choices(region.graph, device)]
+    made = [_plan_split(region, splits, device, options, equal) for splits in split_choices(region.graph, device)]
     best = min(made, key=lambda p: sum(k.predicted_us for k in p.plan.kernels))
     decisions = list(best.plan.decisions)
     for other in made:
@@ -113,7 +119,7 @@ def _plan_region(region: Region, device: Device, strategy: str) -> PlannedRegion
 
 
 def _plan_split(
-    region: Region, splits: tuple[Split, ...], device: Device, strategy: str, equal: Equal
+    region: Region, splits: tuple[Split, ...], device: Device, options: PlanOptions, equal: Equal
 ) -> PlannedRegion:
     decisions = [
         Decision(
@@ -127,13 +133,19 @@ def _plan_split(
         for s in splits
     ]
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
-    grower = Grower(graph, device, frozenset(pairs), strategy, equal)
-    launches = pack(grower, grower.run(), device)
+    alone = options.strategy == NONE
+    pricer = Pricer(graph, device, frozenset(constants_of(graph) if alone else folded_ops(graph)), equal)
+    rules = Rules(options.max_ops, options.strategy == CLASSIC, apart_of(pairs))
+    judge = Judge(pricer, rules, frozenset(pairs))
+    delta = None if alone else Delta(graph, device, pricer.folded, rules)
+    found = search(judge, delta, Width(options.top_k, options.beam_width, options.group_size))
+    packer = Packer(pricer, options.strategy == STITCH)
+    launches = packer.run(found.partition)
     kernels = tuple(
         describe_launch(
             graph,
             number,
-            [(sorted(grower.nodes_of(c.nodes)), grower.outputs_of(c.nodes), placed) for c, placed in launch],
+            [(sorted(pricer.nodes_of(c)), pricer.outputs_of(c), placed) for c, placed in launch],
             device,
         )
         for number, launch in enumerate(launches)
@@ -143,23 +155,32 @@ def _plan_split(
         text=tuple(line.strip() for line in print_graph(graph).splitlines() if line.strip()),
         rewrites=tuple(Rewrite(value=s.value, dim=s.dim, parts=s.parts) for s in splits),
         kernels=kernels,
-        decisions=tuple(decisions + grower.decisions + _slow(grower, launches)),
+        decisions=tuple(decisions + found.decisions + packer.decisions + _slow(pricer, launches)),
     )
     return PlannedRegion(plan, back, graph)
 
 
-def _slow(grower: Grower, launches: list[list[tuple[Cluster, Placed]]]) -> list[Decision]:
+def apart_of(pairs: Sequence[tuple[int, int]]) -> dict[int, frozenset[int]]:
+    """Pairs as a relation: for each op those that it must not share a kernel with."""
+    found: dict[int, set[int]] = {}
+    for a, b in pairs:
+        found.setdefault(a, set()).add(b)
+        found.setdefault(b, set()).add(a)
+    return {n: frozenset(others) for n, others in found.items()}
+
+
+def _slow(pricer: Pricer, launches: list[list[Item]]) -> list[Decision]:
     """What is in a kernel and slower than one would hope: ordered folds, and values for which there was no room."""
     found = []
-    graph = grower.graph
+    graph = pricer.graph
     for node in graph.nodes:
         if node.op.form in (Form.REDUCE, Form.SCAN) and in_order(node):
             steps = graph.type(node.inputs[0]).elements // max(1, graph.type(node.outputs[0]).elements)
             if node.op.form is Form.SCAN:
                 steps = graph.type(node.inputs[0]).shape[node.attr("axis")]
             found.append(_note("FSN040", graph, node.outputs[0], f"{steps} steps in order, each row in one thread"))
-    for cluster, placed in (item for launch in launches for item in launch):
-        _, origin = extract(graph, grower.nodes_of(cluster.nodes), keep=grower.outputs_of(cluster.nodes))
+    for members, placed in (item for launch in launches for item in launch):
+        _, origin = pricer.extracted(members)
         for value in (origin[v] for v in placed.schedule.dropped):
             found.append(_note("FSN041", graph, value, "no room on chip between phases: loaded and computed again"))
     return found

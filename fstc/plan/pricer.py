@@ -1,0 +1,156 @@
+"""What a set of ops costs as one kernel: the latency-evaluator behind two memos, by members and by structure.
+
+Example: ``pricer.place(frozenset({3, 4})).estimate.time`` is microseconds. Ops that every user repeats (*folded*) belong
+to no kernel of their own; :meth:`Pricer.nodes_of` adds them to whoever reads them. Equal patterns are placed once,
+across regions too: ``equal`` may be shared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from math import inf
+
+from fstc.device.device import Device
+from fstc.ir.graph import Graph
+from fstc.ir.ops.opdef import Form
+from fstc.ir.pattern import Refusal, make_pattern
+from fstc.ir.subgraph import extract, structural_hash
+from fstc.plan.candidate import Placed, best
+
+MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
+
+Members = frozenset[int]
+"""Node ids of a kernel without what it folds in."""
+
+Equal = dict[tuple[str, int | None], Placed | Refusal]
+"""(structural hash, threads) -> placement."""
+
+
+@dataclass
+class Pricer:
+    graph: Graph
+    device: Device
+    folded: frozenset[int]
+    equal: Equal = field(default_factory=dict)
+    _placed: dict[tuple[Members, int | None], Placed | Refusal] = field(default_factory=dict)
+    _shapes: dict[Members, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.users = self.graph.users()
+        self.results = frozenset(self.graph.outputs)
+        self._readers: dict[int, tuple[int, ...]] = {}
+
+    # -- what a set of ops is ---------------------------------------------------------------------------------
+
+    def readers(self, value: int) -> tuple[int, ...]:
+        """Ops with a kernel that read a value, through ops that are folded into them; in order, each once."""
+        if value not in self._readers:
+            found: dict[int, None] = {}
+            stack = list(reversed(self.users[value]))
+            while stack:
+                user = stack.pop()
+                if user in self.folded:
+                    stack += [u for v in self.graph.nodes[user].outputs for u in self.users[v]]
+                else:
+                    found[user] = None
+            self._readers[value] = tuple(sorted(found))
+        return self._readers[value]
+
+    def nodes_of(self, members: Iterable[int]) -> frozenset[int]:
+        """The members and the folded ops that they read."""
+        found = set(members)
+        stack = [v for n in found for v in self.graph.nodes[n].inputs]
+        while stack:
+            node = self.graph.values[stack.pop()].node
+            if node in self.folded and node not in found:
+                found.add(node)
+                stack += self.graph.nodes[node].inputs
+        return frozenset(found)
+
+    def outputs_of(self, members: Members) -> frozenset[int]:
+        return frozenset(v for n in members for v in self.graph.nodes[n].outputs if self._leaves(v, members))
+
+    def _leaves(self, value: int, members: Members) -> bool:
+        return value in self.results or any(u not in members for u in self.readers(value))
+
+    def reads_of(self, members: Members) -> frozenset[int]:
+        nodes = self.nodes_of(members)
+        return frozenset(v for n in nodes for v in self.graph.nodes[n].inputs if self.graph.values[v].node not in nodes)
+
+    def pointers(self, members: Members) -> int:
+        """Tensors that one launch of them takes."""
+        return len(self.reads_of(members)) + len(self.outputs_of(members))
+
+    def name(self, members: Members) -> str:
+        """The last result that leaves them."""
+        outputs = sorted(self.outputs_of(members)) or [self.graph.nodes[max(members)].outputs[0]]
+        return "%" + self.graph.values[outputs[-1]].name
+
+    def producers(self, value: int) -> tuple[int, ...]:
+        """Ops with a kernel that a value rests on: its own, or those behind an op that its readers repeat."""
+        node = self.graph.values[value].node
+        if node not in self.folded:
+            return (node,) if node >= 0 else ()
+        found: dict[int, None] = {}
+        stack = list(self.graph.nodes[node].inputs)
+        while stack:
+            below = self.graph.values[stack.pop()].node
+            if below in self.folded:
+                stack += self.graph.nodes[below].inputs
+            elif below >= 0:
+                found[below] = None
+        return tuple(found)
+
+    def extracted(self, members: Members) -> tuple[Graph, list[int]]:
+        """The stand-alone graph of some ops and of the folded ops that they read, and where its values are here."""
+        return extract(self.graph, self.nodes_of(members), keep=self.outputs_of(members))
+
+    def part(self, members: Members) -> Graph:
+        return self.extracted(members)[0]
+
+    def shape(self, members: Members) -> str:
+        """The structural hash of :meth:`part`."""
+        if members not in self._shapes:
+            self._shapes[members] = structural_hash(self.part(members))
+        return self._shapes[members]
+
+    def scatters(self, members: Members) -> bool:
+        return any(self.graph.nodes[n].op.form is Form.SCATTER for n in members)
+
+    # -- what it costs ----------------------------------------------------------------------------------------
+
+    def place(self, members: Members, threads: int | None = None, beat: float = inf) -> Placed | Refusal:
+        """Their best placement. ``threads`` and ``beat`` as in :func:`fstc.plan.candidate.best`."""
+        key = (members, threads)
+        if key not in self._placed:
+            shape = (self.shape(members), threads)
+            found = self.equal.get(shape)
+            if found is None:
+                found = best(make_pattern(self.part(members)), self.device, threads, beat)
+                if beat < inf and isinstance(found, Refusal):
+                    return found  # it may still be the right kernel against other alternatives
+                self.equal[shape] = found
+            self._placed[key] = found
+        return self._placed[key]
+
+    def time(self, members: Members) -> float:
+        """Microseconds of one launch; infinite where there is no placement."""
+        placed = self.place(members)
+        return placed.estimate.time if isinstance(placed, Placed) else inf
+
+    @contextmanager
+    def folding(self, node: int) -> Iterator[None]:
+        """Within: one more op is folded. What was placed before stays known, since it is known by its members' shape."""
+        before = self.folded, self._placed, self._shapes, self._readers
+        self.folded, self._placed, self._shapes, self._readers = self.folded | {node}, {}, {}, {}
+        try:
+            yield
+        finally:
+            self.folded, self._placed, self._shapes, self._readers = before
+
+    def fold(self, node: int) -> None:
+        """From now on every user repeats this op."""
+        self.folded |= {node}
+        self._placed, self._shapes, self._readers = {}, {}, {}

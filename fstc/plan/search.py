@@ -1,0 +1,100 @@
+"""The search of one region: explore by the delta-evaluator, judge by the latency-evaluator.
+
+    ops ─▶ candidates (explore.py) ─▶ covers (beam.py) ─▶ cut, merge, split (refine.py) ─▶ clusters
+
+Example: ``search(pricer, judge, delta, Width()).partition.members``. Exploring is repeated on its own result, clusters in the place
+of ops, until nothing is gained: what has several producers is found in this way. The covers that survive the beam are
+refined each, and the fastest stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fstc.plan.artefact import Decision
+from fstc.plan.beam import Chosen, beam, covered
+from fstc.plan.delta import Delta
+from fstc.plan.explore import Explorer, Width
+from fstc.plan.judge import Judge
+from fstc.plan.partition import Partition
+from fstc.plan.pricer import Members
+from fstc.plan.refine import Refiner
+
+SWEEPS = 8  # of the explorer over its own result
+
+
+@dataclass(frozen=True)
+class Cover:
+    """A partition that the explorer proposes, with the patterns that made it."""
+
+    partition: Partition
+    chosen: tuple[Chosen, ...]
+
+
+def search(judge: Judge, delta: Delta | None, width: Width) -> Refiner:
+    """The best partition found. Without ``delta`` every op stays alone (strategy none)."""
+    start = starting(judge)
+    if delta is None:
+        refiner = Refiner(judge, start)
+        refiner.legalize()
+        return refiner
+    best: tuple[float, Refiner] | None = None
+    for cover in explore(start, delta, width, judge.pinned):
+        refiner = Refiner(judge, cover.partition, [_joined(judge, c) for c in cover.chosen])
+        refiner.run()
+        time = refiner.time()
+        if best is None or time < best[0]:
+            best = (time, refiner)
+    assert best is not None
+    return best[1]
+
+
+def starting(judge: Judge) -> Partition:
+    """Every op alone, except those that are to stay together."""
+    pricer = judge.pricer
+    ops = [n.id for n in pricer.graph.nodes if n.id not in pricer.folded]
+    users = {n: tuple(dict.fromkeys(u for v in pricer.graph.nodes[n].outputs for u in pricer.readers(v))) for n in ops}
+    together = {n for group in judge.kept for n in group}
+    return Partition([*judge.kept, *(frozenset({n}) for n in ops if n not in together)], users)
+
+
+def explore(start: Partition, delta: Delta, width: Width, pinned: frozenset[int] = frozenset()) -> list[Cover]:
+    """Distinct covers, those of the first sweep's beam each explored to its end."""
+    out: dict[frozenset[Members], Cover] = {}
+    for cover in _sweep(Cover(start, ()), delta, width, pinned):
+        for _ in range(SWEEPS - 1):
+            following = _sweep(cover, delta, width, pinned)[0]
+            if len(following.partition.members) == len(cover.partition.members):
+                break
+            cover = following
+        out.setdefault(frozenset(cover.partition.members.values()), cover)
+    return list(out.values())
+
+
+def _sweep(cover: Cover, delta: Delta, width: Width, pinned: frozenset[int]) -> list[Cover]:
+    frozen = frozenset(cover.partition.home[n] for n in pinned)
+    explorer = Explorer(cover.partition, delta, width, frozen)
+    found = []
+    for chosen in beam(explorer, explorer.run()):
+        partition, kept = covered(cover.partition, chosen)
+        found.append(Cover(partition, (*cover.chosen, *kept)))
+    return found
+
+
+def _joined(judge: Judge, chosen: Chosen) -> Decision:
+    """What the explorer joined, with the terms of its score and the candidate that it was preferred to."""
+    pricer, candidate, rejected = judge.pricer, chosen.candidate, chosen.rejected
+    members = sorted(candidate.members)
+    first, last = (pricer.name(frozenset({n})) for n in (members[0], members[-1]))
+    reason = f"{len(members)} ops; what passes between them stays on chip"
+    if rejected is not None:
+        reason += f"; next best: {len(rejected.members)} ops, {rejected.gain:.2f} us"
+    return Decision(
+        code="FSN002",
+        accepted=True,
+        left=first,
+        right=last,
+        gain_us=candidate.gain,
+        reason=reason,
+        terms=candidate.score.as_terms(),
+    )
