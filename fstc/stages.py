@@ -21,6 +21,7 @@ from fstc.ir.parser import parse_bytes
 from fstc.plan.artefact import Plan
 from fstc.plan.options import PlanOptions
 from fstc.plan.run import make_plan
+from fstc.plan.steer import budgeted
 from fstc.support.artefact import Artefact
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -84,7 +85,8 @@ def _analyze(values: Values, settings: Settings) -> Output:
 
 
 def _plan(values: Values, settings: Settings) -> Output:
-    device, options = load_device(settings.device), settings.plan
+    options = settings.plan
+    device = budgeted(load_device(settings.device), options.budget)
     if settings.as_real and settings.binds and values["source"]:
         from fstc.plan.transfer import transfer_plan
 

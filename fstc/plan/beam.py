@@ -1,10 +1,10 @@
 """Beam search: disjoint candidates that cover a partition and gain most.
 
-Source: FusionStitching, section 5.3. Clusters are visited from producers to consumers; each of the best partial plans either
-leaves the cluster alone or appends a candidate in which it comes first. A candidate that overlaps what is covered already is tried without
-the overlap. Patterns that wait for each other are refused where the two are found side by side, and dissolved at
-the end where the circle is longer. Example: with candidates ``{a, b}`` (5 us), ``{b, c}`` (6 us) and ``{a}``, ``{c}`` alone the plan
-is ``{a}, {b, c}``.
+Source: FusionStitching, section 5.3. Clusters are visited from producers to consumers; each of the best partial plans
+either leaves the cluster alone or appends a candidate in which it comes first. A candidate that overlaps what is
+covered already is tried without the overlap. Patterns that wait for each other are refused where the two are found side
+by side, and dissolved at the end where the circle is longer. Example: with candidates ``{a, b}`` (5 us) and ``{b, c}``
+(6 us) the plan is ``{a}, {b, c}``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fstc.plan.explore import Candidate, Explorer, Keys
-from fstc.plan.partition import Partition
+from fstc.plan.partition import Partition, circles
 
 
 @dataclass(frozen=True)
@@ -94,62 +94,14 @@ def covered(partition: Partition, chosen: Sequence[Chosen]) -> tuple[Partition, 
         home: dict[int, int] = {}
         for n, item in enumerate(kept):
             home |= dict.fromkeys(item.candidate.keys, -1 - n)
-        circles = _circles(partition, home)
-        if not circles:
+        found = circles(partition, home)
+        if not found:
             break
         gone = set()
-        for circle in circles:
+        for circle in found:
             gone.add(min((-1 - k for k in circle if k < 0), key=lambda n: (kept[n].candidate.gain, n)))
         kept = [item for n, item in enumerate(kept) if n not in gone]
     joined = [item.candidate.members for item in kept]
     inside = {key for item in kept for key in item.candidate.keys}
     alone = [members for key, members in partition.members.items() if key not in inside]
     return Partition([*joined, *alone], partition.users), kept
-
-
-def _circles(partition: Partition, home: Mapping[int, int]) -> list[list[int]]:
-    """Strongly connected groups of more than one cluster (Tarjan), where ``home`` maps clusters to their pattern."""
-    after: dict[int, dict[int, None]] = {}
-    for key, found in partition.after.items():
-        own = home.get(key, key)
-        targets = after.setdefault(own, {})
-        for other in found:
-            target = home.get(other, other)
-            if target != own:
-                targets[target] = None
-    number: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    waiting: set[int] = set()
-    circles = []
-    for start in after:
-        if start in number:
-            continue
-        path = [(start, iter(after[start]))]
-        number[start] = low[start] = len(number)
-        stack.append(start)
-        waiting.add(start)
-        while path:
-            key, rest = path[-1]
-            other = next(rest, None)
-            if other is None:
-                path.pop()
-                if path:
-                    low[path[-1][0]] = min(low[path[-1][0]], low[key])
-                if low[key] == number[key]:
-                    group = []
-                    while True:
-                        group.append(stack.pop())
-                        waiting.discard(group[-1])
-                        if group[-1] == key:
-                            break
-                    if len(group) > 1:
-                        circles.append(group)
-            elif other not in number:
-                number[other] = low[other] = len(number)
-                stack.append(other)
-                waiting.add(other)
-                path.append((other, iter(after[other])))
-            elif other in waiting:
-                low[key] = min(low[key], number[other])
-    return circles

@@ -2,10 +2,11 @@
 
     f = T_reduced_mem + T_reduced_calls - T_penalty                    (FusionStitching, section 4.4)
 
-Example: for a softmax of four ops over ``f32[4096,1024]`` f is about 26 us: 6 tensors are not moved, 3 launches not made.
+Example: for a softmax of four ops over ``f32[4096,1024]`` f is about 26 us: six
+tensors are not moved, three launches not made.
 T_reduced_mem is linear in the bytes that stay on chip, with one coefficient for what a thread keeps and one for what
-crosses threads. T_penalty is a simplified latency: parallelism lost to reductions, instructions beyond what the memory time hides,
-rows too long to keep. Axes are those of the whole region, so nothing is placed and no pattern is analysed.
+crosses threads. T_penalty is a simplified latency: parallelism lost to reductions, instructions beyond what the memory
+time hides, rows too long to keep. Axes are those of the whole region: nothing is placed, no pattern is analysed.
 """
 
 from __future__ import annotations
@@ -173,15 +174,14 @@ class Delta:
         priced = self._price(sorted(members))
         if priced is None or priced.tensors > MOST_POINTERS:
             return None
-        moved = shared = 0
+        moved = 0
         penalty = priced.penalty
         for n in members:
             alone = self._alone[n]
             assert alone is not None
             moved += alone.moved
             penalty -= alone.penalty
-        shared = priced.crossing
-        mem = (moved - priced.moved) / self._bytes_us - shared / self._shared_us
+        mem = (moved - priced.moved) / self._bytes_us - priced.crossing / self._shared_us
         return Score(mem, (len(members) - 1) * self.device.launch_us, penalty)
 
     def _price(self, members: Iterable[int]) -> _Price | None:
@@ -192,11 +192,9 @@ class Delta:
         inside: dict[int, int] = {}
         columns = phases = crossing = 0
         work = 0.0
-        count = 0
         for n in members:
             op = ops[n]
-            count += 1
-            if op.scatter and count > 1:
+            if op.scatter and depth:
                 return None
             waited = 0
             for value, size, producer in op.inputs:
@@ -217,8 +215,6 @@ class Delta:
             work += op.work
             if waited > phases:
                 phases = waited
-        if not reads and not depth:
-            return None
         moved = sum(reads.values())
         tensors = len(reads)
         rows = row = 1

@@ -1,10 +1,10 @@
 """Candidate patterns: PatternReduction over a partition, scored by the delta-evaluator.
 
-Source: FusionStitching, section 5.2. Clusters are visited from last to first. Of each the best ``top_k`` patterns are kept in
-which it is the producer: its consumers are split into two groups, again and again until a group is small; within a group
-at most one candidate of each consumer is taken, across groups unions are tried, and the producer is put in front.
-*Remote fusion* runs the same procedure for a producer that is not part of the pattern: a tensor that several clusters
-read. Example: of ``exp -> (sum, div)`` the pattern ``{exp, sum, div}`` is found as the union of what
+Source: FusionStitching, section 5.2. Clusters are visited from last to first. Of each the best ``top_k`` patterns are
+kept in which it is the producer: its consumers are split into two groups, again and again until a group is small;
+within a group at most one candidate of each consumer is taken, across groups unions are tried, and the producer is put
+in front. *Remote fusion* runs the same procedure for a producer that is not part of the pattern: a tensor that several
+clusters read. Example: of ``exp -> (sum, div)`` the pattern ``{exp, sum, div}`` is found as the union of what
 its two consumers offer; ``{exp, div}`` is dropped, since it would wait for ``sum`` which waits for it.
 """
 

@@ -1,12 +1,12 @@
 """Verdicts of the latency-evaluator: whether some clusters become one kernel, and whether one becomes two.
 
 Example: ``judge.join([a, b])`` is a :class:`Decision` with its code, the gain in microseconds, the terms that decided
-and the limits that bind. A bound that needs no placement is looked at first: a launch costs its bytes at full rate at least.
+and the limits that bind. A bound that needs no placement comes first: a launch costs its bytes at full rate at least.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -16,21 +16,20 @@ from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.delta import Rules
 from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
+from fstc.plan.steer import Steering
 
+NO_WISH = Steering()
 EQUAL = 0.999  # a change has to gain a thousandth
 
 
 @dataclass
 class Judge:
-    """``partial``: pairs (partial, final) of reductions that were split on purpose; ``kept``: groups that stay whole,
-    ``pinned``: those of them that nothing joins.
-    """
+    """``partial``: pairs (partial, final) of reductions that were split on purpose."""
 
     pricer: Pricer
     rules: Rules
     partial: frozenset[tuple[int, int]] = frozenset()
-    kept: tuple[Members, ...] = ()
-    pinned: frozenset[int] = frozenset()
+    steering: Steering = NO_WISH
 
     # -- joining ----------------------------------------------------------------------------------------------
 
@@ -78,11 +77,10 @@ class Judge:
     def _forbidden(self, parts: Sequence[Members], union: Members) -> Decision | None:
         """What needs no price: rules, wishes, bounds."""
         left, right = self._names(parts)
-        if not self.pinned.isdisjoint(union):
+        if not self.steering.pinned.isdisjoint(union):
             return refusal("FSN033", left, right, "a pin says what is in this kernel")
-        for op in union:
-            others = (self.rules.apart or {}).get(op)
-            if others and not others.isdisjoint(union):
+        for op, others in self.steering.apart.items():
+            if op in union and not others.isdisjoint(union):
                 a, b = self._value(op), self._value(min(others & union))
                 return refusal("FSN033", left, right, f"{a} and {b} are to be in different kernels")
         if any(a in union and b in union for a, b in self.partial):
@@ -177,7 +175,5 @@ def changed(apart: Sequence[Placed], joined: Placed) -> dict[str, float]:
     return found
 
 
-def refusal(
-    code: str, left: str, right: str, reason: str, gain: float = 0.0, path: Mapping[int, str] | Sequence[str] = ()
-) -> Decision:
+def refusal(code: str, left: str, right: str, reason: str, gain: float = 0.0, path: Sequence[str] = ()) -> Decision:
     return Decision(code=code, accepted=False, left=left, right=right, gain_us=gain, reason=reason, path=tuple(path))

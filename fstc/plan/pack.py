@@ -29,6 +29,7 @@ class Packer:
 
     pricer: Pricer
     packs: bool  # whether the strategy shares launches at all
+    pinned: frozenset[int] = frozenset()  # ops whose kernel shares its launch with none
     decisions: list[Decision] = field(default_factory=list)
 
     def run(self, partition: Partition) -> list[list[Item]]:
@@ -43,7 +44,7 @@ class Packer:
         items = [(members, self._placed(members)) for members in clusters]
         if len(items) < 2 or not self.packs:
             return [[item] for item in items]
-        in_place = [item for item in items if self.pricer.scatters(item[0])]
+        in_place = [i for i in items if self.pricer.scatters(i[0]) or not self.pinned.isdisjoint(i[0])]
         closed: list[list[Item]] = []
         open_groups: list[list[Item]] = []
         for item in (i for i in items if i not in in_place):

@@ -1,14 +1,14 @@
-"""A disjoint, acyclic cover of a region's ops: clusters, the edges between them, and an order that is kept as they merge.
+"""A disjoint, acyclic cover of a region's ops: clusters, the edges between them, an order that is kept as they merge.
 
-Example: ``Partition.of([{0}, {1, 2}], edges)``; ``partition.merge(0, 1)``. Before a merge :meth:`between` says whether a
-path of other clusters leads from one to the other: then the two cannot be one kernel. The order is maintained as in
+Example: ``Partition([frozenset({0}), frozenset({1, 2})], users).merge(0, 1)``. Before a merge :meth:`between` says
+whether a path of other clusters leads from one to the other: then they cannot be one kernel. The order is kept as in
 Pearce and Kelly, "A dynamic topological sort algorithm for directed acyclic graphs" (JEA 2006), so that the search
 for such a path looks only at clusters that lie between the two.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 
 Members = frozenset[int]
@@ -148,3 +148,54 @@ class Partition:
                     found.add(other)
                     stack.append(other)
         return found
+
+
+def circles(partition: Partition, home: Mapping[int, int]) -> list[list[int]]:
+    """Groups of more than one that wait for each other, where ``home`` maps some clusters to what they are part of.
+
+    Strongly connected components, after Tarjan (SIAM Journal on Computing 1972); iterative.
+    """
+    after: dict[int, dict[int, None]] = {}
+    for key, users in partition.after.items():
+        own = home.get(key, key)
+        targets = after.setdefault(own, {})
+        for other in users:
+            target = home.get(other, other)
+            if target != own:
+                targets[target] = None
+    number: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    waiting: set[int] = set()
+    path: list[tuple[int, Iterator[int]]] = []
+    found: list[list[int]] = []
+
+    def enter(key: int) -> None:
+        number[key] = low[key] = len(number)
+        stack.append(key)
+        waiting.add(key)
+        path.append((key, iter(after[key])))
+
+    for start in after:
+        if start not in number:
+            enter(start)
+        while path:
+            key, rest = path[-1]
+            for other in rest:
+                if other not in number:
+                    enter(other)
+                    break
+                if other in waiting:
+                    low[key] = min(low[key], number[other])
+            else:
+                path.pop()
+                if path:
+                    low[path[-1][0]] = min(low[path[-1][0]], low[key])
+                if low[key] == number[key]:
+                    group: list[int] = []
+                    while not group or group[-1] != key:
+                        group.append(stack.pop())
+                    waiting.difference_update(group)
+                    if len(group) > 1:
+                        found.append(group)
+    return found

@@ -1,7 +1,7 @@
 """What a set of ops costs as one kernel: the latency-evaluator behind two memos, by members and by structure.
 
-Example: ``pricer.place(frozenset({3, 4})).estimate.time`` is microseconds. Ops that every user repeats (*folded*) belong
-to no kernel of their own; :meth:`Pricer.nodes_of` adds them to whoever reads them. Equal patterns are placed once,
+Example: ``pricer.place(frozenset({3, 4})).estimate.time`` is microseconds. Ops that every user repeats (*folded*)
+have no kernel of their own; :meth:`Pricer.nodes_of` adds them to whoever reads them. Equal patterns are placed once,
 across regions too: ``equal`` may be shared.
 """
 
@@ -142,7 +142,7 @@ class Pricer:
 
     @contextmanager
     def folding(self, node: int) -> Iterator[None]:
-        """Within: one more op is folded. What was placed before stays known, since it is known by its members' shape."""
+        """Within, one more op is folded. Placements stay known by their shape."""
         before = self.folded, self._placed, self._shapes, self._readers
         self.folded, self._placed, self._shapes, self._readers = self.folded | {node}, {}, {}, {}
         try:

@@ -1,13 +1,13 @@
 """From what the fast evaluator proposes to what the accurate one approves: cut, merge, split, move and repeat ops.
 
 Example: the explorer proposes a kernel in which a row sum is read behind a transpose; no placement does that, so the
-cluster is cut behind the sum (FSN010). Every step is a :class:`Decision`; a step is taken when the latency-evaluator predicts less time,
-so the result is never slower than what it started from.
+cluster is cut behind the sum (FSN010). Every step is a :class:`Decision`; it is taken when the latency-evaluator
+predicts less time, so that the result is never slower than what it started from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -67,7 +67,7 @@ class Refiner:
                 continue
             if len(part) == 1:
                 raise FstcError(Diagnostic("FST0411", f"{pricer.name(part)} fits no kernel: {placed.reason}"))
-            if any(group <= part for group in self.judge.kept):
+            if any(group <= part for group in self.judge.steering.kept):
                 raise _impossible(self.judge, part, placed)
             first, second = self.judge.cut(part, placed)
             self.decisions.append(refusal(placed.code, pricer.name(first), pricer.name(second), placed.reason))
@@ -87,14 +87,14 @@ class Refiner:
         members = self.partition.members
         self.decisions += [d for (a, b), d in last.items() if a in members and b in members]
 
-    def _sweep(self, pairs: object) -> dict[tuple[int, int], Decision]:
+    def _sweep(self, pairs: Callable[[], list[tuple[int, int]]]) -> dict[tuple[int, int], Decision]:
         refused: dict[tuple[int, int], Decision] = {}
         alike: dict[tuple[str | int, str | int], Decision] = {}
         shape, members = self.judge.pricer.shape, self.partition.members
         again = True
         while again:
             again = False
-            for a, b in pairs():  # type: ignore[operator]
+            for a, b in pairs():
                 if a not in members or b not in members or (a, b) in refused:
                     continue
                 kinds = ((shape(members[a]), b), (a, shape(members[b])))
@@ -148,7 +148,7 @@ class Refiner:
         return changed
 
     def _faster(self, members: Members) -> list[Members]:
-        if len(members) == 1 or any(not group.isdisjoint(members) for group in self.judge.kept):
+        if len(members) == 1 or any(not group.isdisjoint(members) for group in self.judge.steering.kept):
             return [members]
         pricer = self.judge.pricer
         whole = pricer.place(members)
@@ -197,8 +197,7 @@ class Refiner:
 
 
 def _impossible(judge: Judge, members: Members, why: Refusal) -> FstcError:
-    names = ", ".join(
-        sorted(judge.pricer.name(frozenset({n})) for group in judge.kept if group <= members for n in group)
-    )
+    groups = [group for group in judge.steering.kept if group <= members]
+    names = ", ".join(judge.pricer.name(frozenset({n})) for group in groups for n in sorted(group))
     message = f"{names} cannot be one kernel: {why.reason} ({why.code})"
     return FstcError(Diagnostic("FST0420", message, help=f"`fstc explain {why.code}` says what that means"))

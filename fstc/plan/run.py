@@ -1,12 +1,12 @@
 """plan: disjoint kernels with placements, schemes and carriers, and a decision for all that stays apart.
 
-Example: ``make_plan(graph, analysis, load_device("h200")).summary.kernels``. Equal regions are planned once. The
-search is greedy: clusters merge along edges while the latency-evaluator says that one launch is faster than two.
+Example: ``make_plan(graph, analysis, load_device("h200")).summary.kernels``. Equal regions are planned once; a region
+is planned for several choices of reductions that are split over the grid, and the fastest plan stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from hashlib import sha256
 
@@ -29,12 +29,15 @@ from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.explore import Width
 from fstc.plan.folding import constants as constants_of
 from fstc.plan.folding import folded_ops
-from fstc.plan.judge import Judge
+from fstc.plan.judge import EQUAL, Judge
 from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
 from fstc.plan.pack import Item, Packer
 from fstc.plan.pricer import Equal, Pricer
+from fstc.plan.refine import Refiner
 from fstc.plan.search import search
 from fstc.plan.split import Split, split_choices
+from fstc.plan.steer import NOTHING, Steering, Wishes, budgeted, steered, wishes_of
+from fstc.support.diagnostics import FstcError
 
 INDEX_LIMIT = 2**30  # padding may lift an index above its extent
 
@@ -52,10 +55,12 @@ def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOpt
     """A plan for one device. Pure and deterministic."""
     options = options or PlanOptions()
     regions = find_regions(graph)
+    device = budgeted(device, options.budget)
+    wishes = wishes_of(graph, regions, options)
     planned: dict[str, PlannedRegion] = {}
     for region in regions:
         if region.hash not in planned:
-            planned[region.hash] = _plan_region(region, device, options)
+            planned[region.hash] = _plan_region(region, device, options, wishes.get(region.hash, NOTHING))
     return assemble(graph, analysis, device, regions, planned, options)
 
 
@@ -95,10 +100,19 @@ def assemble(
     )
 
 
-def _plan_region(region: Region, device: Device, options: PlanOptions) -> PlannedRegion:
+def _plan_region(region: Region, device: Device, options: PlanOptions, wishes: Wishes) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid."""
     equal: Equal = {}  # patterns that several choices have in common are placed once
-    made = [_plan_split(region, splits, device, options, equal) for splits in split_choices(region.graph, device)]
+    made: list[PlannedRegion] = []
+    refused: FstcError | None = None
+    for splits in split_choices(region.graph, device):
+        try:
+            made.append(_plan_split(region, splits, device, options, wishes, equal))
+        except FstcError as error:  # a wish may be possible with another choice
+            refused = refused or error
+    if not made:
+        assert refused is not None
+        raise refused
     best = min(made, key=lambda p: sum(k.predicted_us for k in p.plan.kernels))
     decisions = list(best.plan.decisions)
     for other in made:
@@ -119,7 +133,7 @@ def _plan_region(region: Region, device: Device, options: PlanOptions) -> Planne
 
 
 def _plan_split(
-    region: Region, splits: tuple[Split, ...], device: Device, options: PlanOptions, equal: Equal
+    region: Region, splits: tuple[Split, ...], device: Device, options: PlanOptions, wishes: Wishes, equal: Equal
 ) -> PlannedRegion:
     decisions = [
         Decision(
@@ -133,13 +147,12 @@ def _plan_split(
         for s in splits
     ]
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
-    alone = options.strategy == NONE
-    pricer = Pricer(graph, device, frozenset(constants_of(graph) if alone else folded_ops(graph)), equal)
-    rules = Rules(options.max_ops, options.strategy == CLASSIC, apart_of(pairs))
-    judge = Judge(pricer, rules, frozenset(pairs))
-    delta = None if alone else Delta(graph, device, pricer.folded, rules)
-    found = search(judge, delta, Width(options.top_k, options.beam_width, options.group_size))
-    packer = Packer(pricer, options.strategy == STITCH)
+    wishes = wishes.moved({old: new for new, old in enumerate(back) if old >= 0})
+    folding = constants_of if options.strategy == NONE else folded_ops
+    named = {graph.values[v].node for v in wishes.named}
+    pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal)
+    found = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
+    packer = Packer(pricer, options.strategy == STITCH, found.judge.steering.pinned)
     launches = packer.run(found.partition)
     kernels = tuple(
         describe_launch(
@@ -160,9 +173,27 @@ def _plan_split(
     return PlannedRegion(plan, back, graph)
 
 
-def apart_of(pairs: Sequence[tuple[int, int]]) -> dict[int, frozenset[int]]:
-    """Pairs as a relation: for each op those that it must not share a kernel with."""
-    found: dict[int, set[int]] = {}
+def _searched(pricer: Pricer, options: PlanOptions, pairs: frozenset[tuple[int, int]], steering: Steering) -> Refiner:
+    """The best partition under a strategy; what loop fusion finds is one of the places that stitching starts from."""
+    width = Width(options.top_k, options.beam_width, options.group_size)
+
+    def by(strategy: str) -> tuple[Judge, Delta | None]:
+        rules = Rules(options.max_ops, strategy == CLASSIC, apart_of(pairs, steering.apart))
+        judge = Judge(pricer, rules, pairs, steering)
+        return judge, None if strategy == NONE else Delta(pricer.graph, pricer.device, pricer.folded, rules)
+
+    found = search(*by(options.strategy), width)
+    if options.strategy != STITCH or len(found.partition.members) < 2:
+        return found
+    loops = search(*by(CLASSIC), width)
+    onward = Refiner(found.judge, loops.partition, [d for d in loops.decisions if d.code != "FSN023"])
+    onward.run()
+    return onward if onward.time() < found.time() * EQUAL else found
+
+
+def apart_of(pairs: Iterable[tuple[int, int]], wished: Mapping[int, frozenset[int]]) -> dict[int, frozenset[int]]:
+    """For each op those that it must not share a kernel with: the other half of a split reduction, and wishes."""
+    found = {a: set(others) for a, others in wished.items()}
     for a, b in pairs:
         found.setdefault(a, set()).add(b)
         found.setdefault(b, set()).add(a)

@@ -2,9 +2,9 @@
 
     ops ─▶ candidates (explore.py) ─▶ covers (beam.py) ─▶ cut, merge, split (refine.py) ─▶ clusters
 
-Example: ``search(pricer, judge, delta, Width()).partition.members``. Exploring is repeated on its own result, clusters in the place
-of ops, until nothing is gained: what has several producers is found in this way. The covers that survive the beam are
-refined each, and the fastest stays.
+Example: ``search(judge, delta, Width()).partition.members``. Exploring is repeated on its own result, clusters in the
+place of ops, until nothing is gained: what has several producers is found in this way. The covers that survive the beam
+are refined each, and the fastest stays.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from fstc.plan.judge import Judge
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
 from fstc.plan.refine import Refiner
+from fstc.plan.steer import check_order
 
 SWEEPS = 8  # of the explorer over its own result
 
@@ -38,24 +39,27 @@ def search(judge: Judge, delta: Delta | None, width: Width) -> Refiner:
         refiner = Refiner(judge, start)
         refiner.legalize()
         return refiner
-    best: tuple[float, Refiner] | None = None
-    for cover in explore(start, delta, width, judge.pinned):
-        refiner = Refiner(judge, cover.partition, [_joined(judge, c) for c in cover.chosen])
-        refiner.run()
-        time = refiner.time()
-        if best is None or time < best[0]:
-            best = (time, refiner)
-    assert best is not None
-    return best[1]
+    found = [_refined(judge, cover) for cover in explore(start, delta, width, judge.steering.pinned)]
+    return min(found, key=lambda refiner: refiner.time())
 
 
 def starting(judge: Judge) -> Partition:
     """Every op alone, except those that are to stay together."""
-    pricer = judge.pricer
+    pricer, kept = judge.pricer, judge.steering.kept
     ops = [n.id for n in pricer.graph.nodes if n.id not in pricer.folded]
     users = {n: tuple(dict.fromkeys(u for v in pricer.graph.nodes[n].outputs for u in pricer.readers(v))) for n in ops}
-    together = {n for group in judge.kept for n in group}
-    return Partition([*judge.kept, *(frozenset({n}) for n in ops if n not in together)], users)
+    alone = Partition((frozenset({n}) for n in ops), users)
+    if not kept:
+        return alone
+    check_order(alone, judge.steering, pricer.graph)
+    together = frozenset().union(*kept)
+    return Partition([*kept, *(frozenset({n}) for n in ops if n not in together)], users)
+
+
+def _refined(judge: Judge, cover: Cover) -> Refiner:
+    refiner = Refiner(judge, cover.partition, [_joined(judge, c) for c in cover.chosen])
+    refiner.run()
+    return refiner
 
 
 def explore(start: Partition, delta: Delta, width: Width, pinned: frozenset[int] = frozenset()) -> list[Cover]:

@@ -182,6 +182,11 @@ FST0410 the placements of the real extents cannot be kept
 FST0411 an operator that no kernel can hold
     Alone in a kernel, the operator still exceeds what a launch can be: more than 2^31 - 1 blocks, or more
     memory than a block has. Its extents are those of no tensor that a device holds; bind smaller ones.
+FST0420 a wish that no plan can keep
+    `--force`, `--forbid` and `--pins` name values of the .fir. The message says what is in the way: a name
+    that is not there, an input or a constant, which no kernel computes, a library call between two
+    values, a wish against another, or the reason (FSN...) for which no kernel holds them all. Leave the wish
+    away; `fstc plan --why-not A B` says what it would take.
 """)
 
 BUILD_TOOLCHAIN = _table(
@@ -310,6 +315,10 @@ FSN014 joining would make a cycle
 FSN015 a scatter works in place
     A scatter whose indices are unique is a kernel over its updates, in place on a copy of its operand. What
     makes the operand must have ended before, and what reads the result must wait: both are other kernels.
+FSN016 beyond what the search looks at
+    The kernel would have more ops than `--max-ops`, or so many kernels lie between the two that looking for
+    a cycle would take too long. These bounds keep planning linear in the size of the model; a larger
+    `--max-ops` looks further and takes longer.
 FSN020 no placement fits
     No way to lay the axes over vector, lanes, warps, iterations and blocks stays within the device: the
     threads of a block, registers, shared memory or the blocks of a launch. The reason is that of the
@@ -327,6 +336,10 @@ FSN023 the strategy keeps them apart
     `--strategy classic` joins only what loop fusion joins: values that pass from an operator to the next
     within one thread. What would pass through shuffles or shared memory stays in two kernels. Strategy
     `stitch`, the default, has no such rule.
+FSN024 two kernels are faster than one
+    The search had joined them, and the accurate evaluator predicts that the parts take less time, although
+    what passes between them is written and read again: the one kernel has too few blocks, keeps too much
+    on chip, or repeats work. The negative gain is what staying one kernel would have cost.
 FSN030 a reduction is split over the grid
     The reduced axis is long and few results come out, so one block a result would leave the device idle.
     Each block reduces a chunk; a second launch adds the partial results, in a fixed order, so that equal
@@ -337,6 +350,9 @@ FSN031 partial results wait for all blocks
 FSN032 another choice of splits was slower
     The region was also planned with other reductions split, or with none. That plan is legal; its predicted
     time is longer than that of the plan that was kept. The gain is the difference.
+FSN033 kept apart by a wish
+    `--forbid` or `--pins` says so. Leave the wish away to see what the search does without it, or compare the
+    two plans with `fstc diff`.
 FSN040 a fold goes through one thread in order
     A running sum, or a reduction whose body is no known combiner, may not be reordered: each row is one
     thread's loop over the whole axis. It is right and, where rows are few or long, slow. A body that is a
