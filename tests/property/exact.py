@@ -14,12 +14,12 @@ same by listing all set partitions, for tests of this module itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import chain, combinations
-from math import inf
+from math import inf, prod
 
 from fstc.device.device import Device
 from fstc.ir.graph import Graph
@@ -27,13 +27,14 @@ from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.pattern import Refusal, make_pattern
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract, structural_hash
-from fstc.plan.candidate import Placed, best
+from fstc.plan.candidate import Placed, best, facts_of
 from fstc.plan.cluster import MOST_POINTERS
 from fstc.plan.folding import folded_ops
 from fstc.plan.pack import THREADS, side_by_side
 from fstc.plan.split import split_choices
 
 MOST_FOLDS = 5  # ops that may be folded beside the planner's own; those with the most users
+OVERLAP = 1.05  # the latency-evaluator adds a share of the memory term to the term that binds
 WHOLE = frozenset(
     (
         Form.ELEMENTWISE,
@@ -50,18 +51,40 @@ WHOLE = frozenset(
 """Forms that read every element of their operands when all of their result is wanted."""
 
 
+@dataclass(frozen=True)
+class Least:
+    """What no placement of a pattern undercuts: microseconds alone, and those that it costs all SMs beside others."""
+
+    alone: float
+    share: float
+
+
 @dataclass
 class Prices:
     """Placements by structural hash and block size; one for many graphs, since patterns come again."""
 
     device: Device
-    known: dict[tuple[str, int | None], Placed | Refusal] = field(default_factory=dict)
+    placed: dict[tuple[str, int | None], Placed | Refusal] = field(default_factory=dict)
+    least: dict[str, Least] = field(default_factory=dict)
 
     def place(self, part: Graph, threads: int | None = None) -> Placed | Refusal:
         key = structural_hash(part), threads
-        if key not in self.known:
-            self.known[key] = best(make_pattern(part), self.device, threads)
-        return self.known[key]
+        if key not in self.placed:
+            self.placed[key] = best(make_pattern(part), self.device, threads)
+        return self.placed[key]
+
+    def at_least(self, part: Graph) -> Least:
+        """Bytes at the rate of as many SMs as can have a block; infinite for what cannot be a kernel."""
+        key = structural_hash(part)
+        if key not in self.least:
+            pattern = make_pattern(part)
+            if pattern.refusal is not None:
+                self.least[key] = Least(inf, inf)
+            else:
+                blocks = prod(pattern.extent(a) for a in pattern.used if a not in pattern.columns)
+                share = OVERLAP * facts_of(pattern).bytes / (self.device.dram_gbps * 1e3)
+                self.least[key] = Least(self.device.launch_us + share / min(1.0, blocks / self.device.sms), share)
+        return self.least[key]
 
 
 @dataclass(frozen=True)
@@ -82,15 +105,15 @@ class Optimum:
 
 def optimum(graph: Graph, device: Device, prices: Prices) -> Optimum:
     """The least predicted time of a region's graph, over splits, folds and sets of launches."""
-    found: Optimum | None = None
+    return cheapest(spaces(graph, device, prices))
+
+
+def spaces(graph: Graph, device: Device, prices: Prices) -> list[Space]:
+    """A search space for each choice of splits and folds."""
+    found = []
     for splits in split_choices(graph, device):
         split, _, pairs = rewrite(graph, [(s.value, s.dim, s.parts) for s in splits])
-        for folded in fold_sets(split):
-            space = Space(split, folded, frozenset(pairs), prices)
-            launches, time = cheapest(space, inf if found is None else found.time)
-            if found is None or time < found.time:
-                found = Optimum(time, split, folded, tuple(space.nodes(s) for s in launches))
-    assert found is not None
+        found += [Space(split, folded, frozenset(pairs), prices) for folded in fold_sets(split)]
     return found
 
 
@@ -131,6 +154,7 @@ class Space:
     apart: frozenset[tuple[int, int]]
     prices: Prices
     bounds: dict[int, float] = field(default_factory=dict)
+    groupings: dict[int, list[tuple[float, list[list[int]]]]] = field(default_factory=dict)
     known: dict[int, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -221,7 +245,7 @@ class Space:
     def bound(self, mask: int) -> float:
         """Microseconds that launches of these members take at least, however they are arranged.
 
-        Outputs are written and inputs read once; 1.05 is the model's smallest share of overlap. Where an op reads a
+        Outputs are written and inputs read once;  Where an op reads a
         part of its operand, reads do not count.
         """
         if mask not in self.bounds:
@@ -231,7 +255,7 @@ class Space:
                 moved += self.inputs(mask)
             size = sum(self.graph.type(v).nbytes for v in moved)
             waits = any(mask >> self.rank[a] & mask >> self.rank[b] & 1 for a, b in self.apart)
-            self.bounds[mask] = (1 + waits) * self.device.launch_us + 1.05 * size / (self.device.dram_gbps * 1e3)
+            self.bounds[mask] = (1 + waits) * self.device.launch_us + OVERLAP * size / (self.device.dram_gbps * 1e3)
         return self.bounds[mask] if mask else 0.0
 
     def legal(self, mask: int) -> bool:
@@ -240,12 +264,31 @@ class Space:
         scatters = sum(self.graph.nodes[n].op.form is Form.SCATTER for n in self.nodes(mask))
         return not scatters or mask.bit_count() == 1
 
+    def floor(self, mask: int) -> float:
+        """A bound of :meth:`price` that knows the patterns, but no placement."""
+        return self.ways(mask)[0][0]
+
+    def ways(self, mask: int) -> list[tuple[float, list[list[int]]]]:
+        """Every grouping of the connected parts into patterns of one launch, with what it takes at least; by that."""
+        if mask not in self.groupings:
+            found = []
+            for groups in partitions(self.components(mask)):
+                least = [self.prices.at_least(self.part(sum(g))) for g in groups]
+                shared = self.device.launch_us + sum(p.share for p in least)
+                found.append((max(shared, *(p.alone for p in least)), groups))
+            self.groupings[mask] = sorted(found, key=lambda way: way[0])
+        return self.groupings[mask]
+
     def price(self, mask: int) -> float:
         """Microseconds of one launch of these members at its best: one pattern, or several packed."""
         if mask not in self.known:
-            pieces = self.components(mask)
-            found = min((self._launch(groups) for groups in partitions(pieces)), default=inf)
-            assert found >= self.bound(mask) * (1 - 1e-9), (found, self.bound(mask), self.nodes(mask))
+            found = inf
+            for least, groups in self.ways(mask):
+                if least >= found:
+                    break
+                time = self._launch(groups)
+                assert time >= max(least, self.bound(mask)) * (1 - 1e-9), "a bound is above a price"
+                found = min(found, time)
             self.known[mask] = found
         return self.known[mask]
 
@@ -272,46 +315,53 @@ class Space:
         return least
 
 
-def cheapest(space: Space, beat: float = inf) -> tuple[tuple[int, ...], float]:
-    """Launches in order and their time; none and infinity when nothing is faster than ``beat``.
+def cheapest(found: Sequence[Space]) -> Optimum:
+    """A* over the downsets of all spaces at once.
 
-    The heap has states (a downset twice) and steps between two, first at their bound, then at their price.
+    The heap has states (a downset twice) and steps between two: first at their bound, then at the floor of their
+    patterns, then at their price.
     """
-    full = space.full
-    reached = {0: 0.0}
-    came: dict[int, int] = {}
-    done: set[int] = set()
-    heap = [(space.bound(full), 0, 0)]
+    reached = {(n, 0): 0.0 for n in range(len(found))}
+    came: dict[tuple[int, int], int] = {}
+    done: set[tuple[int, int]] = set()
+    heap = [(space.bound(space.full), n, 0, 0) for n, space in enumerate(found)]
+    heapify(heap)
     while heap:
-        least, state, goal = heappop(heap)
-        if least >= beat:
-            break
-        if goal in done:
+        least, n, state, goal = heappop(heap)
+        space = found[n]
+        if (n, goal) in done:
             continue
+        if state == goal == space.full:
+            return Optimum(reached[n, goal], space.graph, space.folded, _path(space, n, came))
+        ahead = space.bound(space.full ^ goal)
         if state != goal:
-            time = reached[state] + space.price(goal ^ state)
-            if time < reached.get(goal, inf):
-                reached[goal], came[goal] = time, state
-                heappush(heap, (time + space.bound(full ^ goal), goal, goal))
+            step = goal ^ state
+            floor = space.floor(step) if step not in space.known else 0.0
+            if reached[n, state] + floor + ahead > least:
+                heappush(heap, (reached[n, state] + floor + ahead, n, state, goal))
+                continue
+            time = reached[n, state] + space.price(step)
+            if time < reached.get((n, goal), inf):
+                reached[n, goal], came[n, goal] = time, state
+                heappush(heap, (time + ahead, n, goal, goal))
             continue
-        if state == full:
-            return _path(came, full), reached[full]
-        done.add(state)
+        done.add((n, state))
         for after in space.downsets:
             if after != state and after & state == state and space.legal(after ^ state):
                 step = after ^ state
-                known = space.known.get(step)
-                time = reached[state] + (space.bound(step) if known is None else known) + space.bound(full ^ after)
-                if time < beat:
-                    heappush(heap, (time, state, after))
-    return (), inf
+                time = space.known[step] if step in space.known else space.bound(step)
+                time += reached[n, state] + space.bound(space.full ^ after)
+                if time < inf:
+                    heappush(heap, (time, n, state, after))
+    raise AssertionError("some op has no kernel of its own")
 
 
-def _path(came: dict[int, int], goal: int) -> tuple[int, ...]:
-    steps: list[int] = []
+def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[int, ...], ...]:
+    steps: list[tuple[int, ...]] = []
+    goal = space.full
     while goal:
-        steps.append(goal ^ came[goal])
-        goal = came[goal]
+        steps.append(space.nodes(goal ^ came[n, goal]))
+        goal = came[n, goal]
     return tuple(reversed(steps))
 
 
