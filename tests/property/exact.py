@@ -28,9 +28,9 @@ from fstc.ir.pattern import Refusal, make_pattern
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.candidate import Placed, best, facts_of
-from fstc.plan.cluster import MOST_POINTERS
 from fstc.plan.folding import folded_ops
 from fstc.plan.pack import THREADS, side_by_side
+from fstc.plan.pricer import MOST_POINTERS
 from fstc.plan.split import split_choices
 
 MOST_FOLDS = 5  # ops that may be folded beside the planner's own; those with the most users
