@@ -1,0 +1,71 @@
+"""The planner against the best plan there is, under the same prices, on small graphs; and the solver against brute force.
+
+``python bench/optimum.py`` prints the distribution and the worst graphs.
+"""
+
+from __future__ import annotations
+
+from statistics import mean
+
+import pytest
+
+from fstc.device.device import load_device
+from fstc.ir.printer import print_graph
+from fstc.ir.regions import find_regions
+from tests.property.exact import Prices, cheapest, cheapest_by_partitions, spaces
+from tests.property.gain import ALIKE, measure
+from tests.property.small import MOST, fusible, small_graph
+
+DEVICE = load_device("h200")
+FEW = 15
+MANY = 300
+BATCH = 20
+AVERAGE, WORST = 0.99, 0.95
+
+
+@pytest.fixture(scope="module")
+def prices() -> Prices:
+    return Prices(DEVICE)
+
+
+def judge(seeds: range, prices: Prices) -> None:
+    found = [measure(seed, DEVICE, prices) for seed in seeds]
+    for gain in found:
+        assert gain.plan_us >= gain.optimum.time * (1 - ALIKE), f"better than the optimum, so priced otherwise: {gain}"
+    texts = [f"{g}\n  {g.optimum}\n{print_graph(g.graph)}" for g in sorted(found, key=lambda g: g.share)[:3]]
+    average = mean(min(g.share, 1.0) for g in found)
+    worst = min(g.share for g in found)
+    assert average >= AVERAGE and worst >= WORST, f"average {average:.4f}, worst {worst:.4f}\n" + "\n".join(texts)
+
+
+def test_gain_of_some_graphs(prices: Prices) -> None:
+    judge(range(FEW), prices)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(0, MANY, BATCH))
+def test_gain_of_many_graphs(start: int, prices: Prices) -> None:
+    judge(range(start, start + BATCH), prices)
+
+
+def test_solver_equals_brute_force(prices: Prices) -> None:
+    """Every set partition of graphs of few ops, for the space that the search ends in and those that it gives up."""
+    compared = 0
+    for seed in range(120):
+        graph = small_graph(seed)
+        if fusible(graph) > 6:
+            continue
+        (region,) = find_regions(graph)
+        for space in spaces(region.graph, DEVICE, prices)[:2]:
+            if len(space.members) <= 6:
+                compared += 1
+                assert cheapest([space]).time == pytest.approx(cheapest_by_partitions(space), rel=1e-9), seed
+    assert compared > 10
+
+
+def test_small_graphs_are_what_they_should_be() -> None:
+    graphs = [small_graph(seed) for seed in range(MANY)]
+    assert all(fusible(g) <= MOST and len(find_regions(g)) == 1 for g in graphs)
+    assert small_graph(3) == small_graph(3)
+    assert len({n.op.name for g in graphs for n in g.nodes}) > 30
+    assert len({print_graph(g) for g in graphs}) == MANY
