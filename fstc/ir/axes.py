@@ -102,6 +102,10 @@ class _Forest:
 
     def unify(self, left: Sequence[int], right: Sequence[int]) -> bool:
         """Make two equal products the same axes, from the innermost factor; False when some factor could not."""
+        if len(left) == len(right) == 1:  # most often: two whole axes of one extent
+            x, y = self.find(left[0]), self.find(right[0])
+            if self.parts[x] is None and self.parts[y] is None and self.extent[x] == self.extent[y]:
+                return self.union(x, y)
         a, b = self.expand(left), self.expand(right)
         clean = True
         while a and b:
