@@ -166,7 +166,7 @@ def train(layers: int, clip: bool) -> str:
         dx = layer.backward(dx)
     s.f.scope = "update."
     scale = _clip(s) if clip else None
-    return s.f.text([loss, *_adamw(s, scale)])
+    return s.f.text([loss, *_adamw(s, scale), dx])
 
 
 def _loss(s: Step, x: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:

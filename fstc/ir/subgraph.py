@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Container, Iterable, Sequence
 
 from fstc.ir.graph import Attr, Graph, Node, Value
+from fstc.support.profile import timed
 
 ALIAS = "alias"  # the attribute of a donated input: which output may take its memory
 EXTERNAL = "data"  # the attribute that names a constant's place in a file; its bytes are no structure
@@ -74,7 +75,8 @@ def structural_text(graph: Graph) -> str:
 
 def structural_hash(graph: Graph) -> str:
     """sha256 of :func:`structural_text`."""
-    return hashlib.sha256(structural_text(graph).encode()).hexdigest()
+    with timed("hash"):
+        return hashlib.sha256(structural_text(graph).encode()).hexdigest()
 
 
 def _moved(graph: Graph, value: int, id: int, rank: dict[int, int], place: dict[int, int]) -> Value:
