@@ -14,11 +14,14 @@ from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import make_pattern
 from fstc.ir.regions import find_regions
 from fstc.ir.traffic import floor_bytes
+from fstc.support.profile import count, timed
 
 
 def analyze(graph: Graph) -> Analysis:
     """Facts of a graph. Pure; near-linear in its size."""
     regions = find_regions(graph)
+    count("regions", len(regions))
+    count("distinct regions", len({r.hash for r in regions}))
     home: dict[int, int] = {}
     first: dict[str, int] = {}
     facts: list[RegionFact] = []
@@ -26,8 +29,10 @@ def analyze(graph: Graph) -> Analysis:
     for number, region in enumerate(regions):
         same = first.setdefault(region.hash, number)
         if same == number:
-            axes[region.hash] = find_axes(region.graph)
-            floor, unfused = _floor(region.graph), _unfused(region.graph)
+            with timed("axes"):
+                axes[region.hash] = find_axes(region.graph)
+            with timed("floors"):
+                floor, unfused = _floor(region.graph), _unfused(region.graph)
         else:
             floor, unfused = facts[same].floor, facts[same].unfused
         found = axes[region.hash]

@@ -19,6 +19,7 @@ from fstc.cli.shared import (
     output_option,
     plan_options,
     planner,
+    profile_option,
     time_option,
     write_artefact,
 )
@@ -35,6 +36,7 @@ from fstc.cli.shared import (
 @format_option
 @dump_option
 @time_option
+@profile_option
 def command(
     path: str,
     binds: tuple[str, ...],

@@ -78,6 +78,19 @@ dump_option = option(
 time_option = option("--time", "time_stages", is_flag=True, help="Print the time of every stage on stderr.")
 
 
+def _profile(context: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from fstc.cli.profile import profiled
+
+        context.with_resource(profiled(f"fstc {context.info_name}"))
+
+
+profile_option = option(
+    "--profile", is_flag=True, expose_value=False, callback=_profile,
+    help="Print on stderr where the time went, and what was counted.",
+)  # fmt: skip
+
+
 as_real_option = option(
     "--as-real", is_flag=True,
     help="With --bind: plan for the file's own extents and carry that plan over to the bound ones: the kernels "

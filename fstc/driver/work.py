@@ -24,6 +24,7 @@ from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import make_folder, sha256, write_atomic
 from fstc.support.options import as_dict
+from fstc.support.profile import timed
 
 HOST = "host"  # folder of a package, below the device's
 Observer = Callable[["Work", Stage, float], None]
@@ -84,7 +85,8 @@ class Work:
             inputs = [self.source]
         device = load_device(self.settings.device).name if made.for_device else ""
         options = as_dict(self.settings.plan) if role == "plan" else {}
-        return encode(self.artefacts[role], device=device, inputs=inputs, options=options)
+        with timed("encode"):
+            return encode(self.artefacts[role], device=device, inputs=inputs, options=options)
 
     def names(self, stem: str) -> dict[str, str]:
         """File names of all roles; what was read from a file keeps its name."""
@@ -127,11 +129,16 @@ class Work:
     def _run(self, made: Stage) -> None:
         values = {role: self.value(role) for role in made.reads} | {"source": self.values.get("source")}
         start = perf_counter()
-        output = made.run(values, self.settings)
+        with timed(made.name):
+            output = made.run(values, self.settings)
         seconds = perf_counter() - start
         name = self.names(self.stem)[made.role]
         self.files[made.role] = output.files
-        self.keep(made, decode(encode(made.pack(output.value)), made.writes, name), self.folder / name)
+        with timed("encode"):
+            data = encode(made.pack(output.value))
+        del output  # with large graphs the file form and the value need not be there at once
+        with timed("decode"):
+            self.keep(made, decode(data, made.writes, name), self.folder / name)
         self.observer(self, made, seconds)
 
     def keep(self, made: Stage, artefact: Artefact, path: Path) -> None:

@@ -102,6 +102,10 @@ class _Forest:
 
     def unify(self, left: Sequence[int], right: Sequence[int]) -> bool:
         """Make two equal products the same axes, from the innermost factor; False when some factor could not."""
+        if len(left) == len(right) == 1:  # most often: two whole axes of one extent
+            x, y = self.find(left[0]), self.find(right[0])
+            if self.parts[x] is None and self.parts[y] is None and self.extent[x] == self.extent[y]:
+                return self.union(x, y)
         a, b = self.expand(left), self.expand(right)
         clean = True
         while a and b:
@@ -388,21 +392,26 @@ def _merge(
                 after[atom] = None
             if before.setdefault(atom, left) != left:
                 before[atom] = None
+    removers: dict[int, dict[int, None]] = {}  # atom -> the nodes that reduce it away
+    for node, gone in enumerate(reduced):
+        for atom in gone:
+            removers.setdefault(atom, {})[node] = None
     edges = {}
-    sets = [set(r) for r in reduced if r]
     for atom, right in after.items():
         if right is None or before.get(right) != atom or atom in alone or right in alone:
             continue
-        if all((atom in r) == (right in r) for r in sets):
+        if removers.get(atom) == removers.get(right):
             edges[atom] = right
+    inner = set(edges.values())
     chain: dict[int, tuple[int, ...]] = {}
-    heads = [a for a in after if a not in set(edges.values())]
-    for head in heads:
-        run = [head]
-        while run[-1] in edges:
-            run.append(edges[run[-1]])
-        for atom in run:
-            chain[atom] = tuple(run)
+    for head in after:
+        if head in inner:
+            continue
+        atoms_of = [head]
+        while atoms_of[-1] in edges:
+            atoms_of.append(edges[atoms_of[-1]])
+        run = tuple(atoms_of)
+        chain |= dict.fromkeys(run, run)
     return chain
 
 
@@ -426,20 +435,25 @@ def _named(
                     extent = s.forest.extent[part]
                     place[part] = (whole // stride) % extent if part != run[0] else whole // stride
                     stride *= extent
+    indices: dict[tuple[tuple[int, ...], ...], tuple[Index, ...]] = {}  # many values have the same axes
     index = []
     for dims in atoms:
-        index.append(
-            tuple(linearize(tuple(place[a] for a in dim), tuple(s.forest.extent[a] for a in dim)) for dim in dims)
-        )
+        key = tuple(map(tuple, dims))
+        if key not in indices:
+            indices[key] = tuple(linearize(tuple(place[a] for a in d), tuple(s.forest.extent[a] for a in d)) for d in key)
+        index.append(indices[key])
+    named: dict[tuple[int, ...], tuple[str, ...]] = {}
 
-    def members(flat: Sequence[int]) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(order[chain[a]] for a in flat))
+    def members(flat: tuple[int, ...]) -> tuple[str, ...]:
+        if flat not in named:
+            named[flat] = tuple(dict.fromkeys(order[chain[a]] for a in flat))
+        return named[flat]
 
     axes = tuple(Axis(name, prod(s.forest.extent[a] for a in run)) for run, name in order.items())
     return Axes(
         axes=axes,
         index=tuple(index),
-        members=tuple(members([a for dim in dims for a in dim]) for dims in atoms),
+        members=tuple(members(tuple(a for dim in dims for a in dim)) for dims in atoms),
         reduced=tuple(members(r) for r in reduced),
         renamed=tuple(dict.fromkeys(s.renamed)),
     )

@@ -24,6 +24,7 @@ from fstc.ir.reader import MAX_BYTES, decode_text, read_text
 from fstc.ir.syntax import File, spelled
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.files import read_bytes
+from fstc.support.profile import timed
 from fstc.support.source import Source
 
 MAX_ERRORS = 100
@@ -60,13 +61,15 @@ def parse_bytes(
 
 
 def _parse(source: Source, binds: Mapping[str, int], folder: Path | None, ops: Mapping[str, OpDef]) -> Graph:
-    file, errors, lost = read_text(source)
+    with timed("syntax"):
+        file, errors, lost = read_text(source)
     if file is None:
         raise FstcError(*errors)
     extents = Extents(source, lost)
     errors += extents.bind(file.dims, binds)
     builder = BodyBuilder(extents, lost, ops, ConstantStore(folder) if folder else None)
-    graph = _graph(file, extents, builder, errors)
+    with timed("ops and types"):
+        graph = _graph(file, extents, builder, errors)
     errors += builder.errors
     if errors:
         raise FstcError(*_ordered(errors))

@@ -212,6 +212,7 @@ class _Walker:
         self.p = pattern
         self.graph = pattern.graph
         self.looked_up: dict[str, Key] = {}  # run-time index variable -> the instance that holds it
+        self.deepest: dict[Key, int] = {}  # instance -> depth of the deepest reduction at or below it
 
     def run(self) -> None:
         graph, p = self.graph, self.p
@@ -260,12 +261,7 @@ class _Walker:
         self.p.roots.append(Root(self._deepest(keys), -1, node.outputs[0], keys, self.p.axes.members[updates]))
 
     def _deepest(self, keys: tuple[Key, ...]) -> int:
-        found = 0
-        for key in self.p.reach(keys):
-            instance = self.p.instances[key]
-            if instance.role == "result":
-                found = max(found, self.p.depth.get(self.graph.values[instance.value].node, 0))
-        return found
+        return max((self.deepest[key] for key in keys), default=0)
 
     def instance(self, value: int, at: At) -> Key:
         """The instance and everything below it; iterative, since chains may be thousands of ops deep."""
@@ -294,9 +290,13 @@ class _Walker:
         depends = set(below.depends)
         for child in keys:
             depends |= p.instances[child].depends
-        own = f"w{p.graph.values[value].node}_"
+        node = p.graph.values[value].node
+        own = f"w{node}_"
         if below.role == "result":
             self._judge(value, at)
+            self.deepest[key] = p.depth.get(node, 0)
+        else:
+            self.deepest[key] = self._deepest(keys) if below.role == "op" else 0
         p.instances[key] = Instance(
             value,
             at,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.subgraph import extract, structural_hash
+from fstc.support.profile import timed
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ def depths(graph: Graph) -> list[int]:
 
 def find_regions(graph: Graph) -> tuple[Region, ...]:
     """The regions in order of depth; deterministic."""
+    with timed("regions"):
+        return _find(graph)
+
+
+def _find(graph: Graph) -> tuple[Region, ...]:
     depth = depths(graph)
     slices: dict[int, list[int]] = {}
     for node in graph.nodes:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Container, Iterable, Sequence
-from dataclasses import replace
 
 from fstc.ir.graph import Attr, Graph, Node, Value
+from fstc.support.profile import timed
 
 ALIAS = "alias"  # the attribute of a donated input: which output may take its memory
 EXTERNAL = "data"  # the attribute that names a constant's place in a file; its bytes are no structure
@@ -41,17 +41,21 @@ def extract(
     origin = inputs + made
     local = {g: i for i, g in enumerate(origin)}
     rank = {n.id: i for i, n in enumerate(nodes)}
-    alias = {k: outputs.index(v) for k, v in enumerate(graph.outputs) if v in local and v in outputs}
-    values = tuple(_moved(graph.values[g], i, rank, alias) for i, g in enumerate(origin))
+    place = {v: i for i, v in enumerate(outputs)}
+    values = tuple(_moved(graph, g, i, rank, place) for i, g in enumerate(origin))
     part = Graph(
         name=graph.name,
         values=values,
         nodes=tuple(
-            replace(
-                n,
-                id=i,
-                inputs=tuple(local[v] for v in n.inputs),
-                outputs=tuple(local[v] for v in n.outputs),
+            Node(
+                i,
+                n.op,
+                tuple([local[v] for v in n.inputs]),
+                tuple([local[v] for v in n.outputs]),
+                n.attrs,
+                n.regions,
+                n.loc,
+                n.span,
             )
             for i, n in enumerate(nodes)
         ),
@@ -71,16 +75,22 @@ def structural_text(graph: Graph) -> str:
 
 def structural_hash(graph: Graph) -> str:
     """sha256 of :func:`structural_text`."""
-    return hashlib.sha256(structural_text(graph).encode()).hexdigest()
+    with timed("hash"):
+        return hashlib.sha256(structural_text(graph).encode()).hexdigest()
 
 
-def _moved(value: Value, id: int, rank: dict[int, int], alias: dict[int, int]) -> Value:
-    """A value under its local id; one made outside becomes an input."""
-    if value.node in rank:
-        return replace(value, id=id, node=rank[value.node])
-    attrs = tuple((k, alias.get(v, -1) if k == ALIAS else v) for k, v in value.attrs)
-    attrs = tuple((k, v) for k, v in attrs if k != ALIAS or v >= 0)
-    return replace(value, id=id, node=-1, index=0, attrs=attrs)
+def _moved(graph: Graph, value: int, id: int, rank: dict[int, int], place: dict[int, int]) -> Value:
+    """A value under its local id; one made outside becomes an input. ``place``: where an output is among the part's."""
+    v = graph.values[value]
+    if v.node in rank:
+        return Value(id, v.name, v.type, rank[v.node], v.index, v.attrs, v.span)
+    attrs = tuple((k, _place_of(graph, a, place) if k == ALIAS else a) for k, a in v.attrs)
+    return Value(id, v.name, v.type, attrs=tuple((k, a) for k, a in attrs if k != ALIAS or a >= 0), span=v.span)
+
+
+def _place_of(graph: Graph, output: Attr, place: dict[int, int]) -> int:
+    """Where the graph's output of that number is among the part's; -1 where it is none of them."""
+    return place.get(graph.outputs[output], -1) if output in range(len(graph.outputs)) else -1
 
 
 def _lines(graph: Graph) -> Iterable[str]:

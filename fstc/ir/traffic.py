@@ -13,8 +13,9 @@ from itertools import pairwise
 from math import gcd, prod
 
 from fstc.ir.conditions import MILLION, SHARE
+from fstc.ir.indexing import At
 from fstc.ir.ops.opdef import Form
-from fstc.ir.pattern import Pattern
+from fstc.ir.pattern import Key, Pattern, key_of
 from fstc.ir.reach import Limits, hull, limits
 from fstc.support.affine import Index, Term, linearize
 
@@ -85,9 +86,18 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
     loads: dict[int, list[Index]] = {}
     limited: dict[int, dict[str, Limits]] = {}
     found_limits = limits(pattern)
+    known_offsets: dict[tuple[str, tuple[int, ...]], Index] = {}  # of many tensors of one shape
+
+    def offset_of(key: Key, at: At) -> Index:
+        shape = graph.type(key[0]).shape
+        found = known_offsets.get((key[1], shape))
+        if found is None:
+            found = known_offsets[key[1], shape] = linearize(at, shape)
+        return found
+
     for key, instance in pattern.instances.items():
         if instance.role == "load":
-            offset = linearize(instance.at, graph.type(instance.value).shape)
+            offset = offset_of(key, instance.at)
             loads.setdefault(instance.value, []).append(offset)
             known = limited.setdefault(instance.value, {})
             own = found_limits.get(key, {})
@@ -101,7 +111,8 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
             touched = linearize(pattern.axes.index[updates], graph.type(updates).shape)
             found += [Use(value, mode, (touched,)) for mode in ("read", "write")]
         elif graph.type(value).elements and producer >= 0:
-            found.append(Use(value, "write", (linearize(pattern.native(value), graph.type(value).shape),)))
+            at = pattern.native(value)
+            found.append(Use(value, "write", (offset_of(key_of(value, at), at),)))
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
 
 
@@ -118,11 +129,12 @@ def _maximal(pattern: Pattern, offsets: Iterable[Index]) -> tuple[Index, ...]:
 
     So is an element that is looked up along an axis which every block reads whole, since it is reduced there.
     """
-    kept: list[Index] = []
+    kept: dict[tuple[tuple[Term, int], ...], list[Index]] = {}  # by terms: who has the same differs in a constant only
     for offset in sorted(offsets, key=lambda o: -len(o.terms)):
-        if not any(_fixes(offset, whole) or _looks_up(pattern, offset, whole) for whole in kept):
-            kept.append(offset)
-    return tuple(sorted(kept, key=lambda o: o.key))
+        wider = (whole for terms, same in kept.items() if terms != offset.terms for whole in same)
+        if not any(_fixes(offset, whole) or _looks_up(pattern, offset, whole) for whole in wider):
+            kept.setdefault(offset.terms, []).append(offset)
+    return tuple(sorted((o for same in kept.values() for o in same), key=lambda o: o.key))
 
 
 def _grouped(use: Use) -> Groups:

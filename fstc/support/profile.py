@@ -3,13 +3,13 @@
 Example::
 
     with recording() as profile:
-        with timed("plan.place"):
-            count("plan.placed")
-    profile.rows()        # [Row("plan.place", calls=1, seconds=..., own=...)]
+        with timed("plan"), timed("place"):
+            count("patterns placed")
+    profile.rows()        # [Row("plan", 0, 1, ...), Row("place", 1, 1, ...)]
 
-A name is ``stage.part``. Stretches nest: ``own`` is the time of a stretch without those inside it, so that the own
-times of all rows add up to what was recorded; a stretch inside one of the same name counts once. Off, a measuring
-point costs a look at a variable. Nothing here prints, and no artefact holds a time.
+Stretches nest, and make a tree: ``hash`` below ``plan`` and below ``analyze`` are two rows. A stretch inside one of the
+same name is part of that one. Off, a measuring point costs a look at a variable. Nothing here prints, and no
+artefact holds a time.
 """
 
 from __future__ import annotations
@@ -24,66 +24,78 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
-    """One name: how often it was entered, its seconds, and its seconds without the stretches inside it."""
+    """A name below those it stands in: how often it was entered, its seconds, and those outside of the rows below."""
 
     name: str
+    depth: int
     calls: int
     seconds: float
     own: float
 
 
 @dataclass
+class Stretch:
+    """One name at one place of the tree."""
+
+    name: str
+    calls: int = 0
+    seconds: float = 0.0
+    inner: dict[str, Stretch] = field(default_factory=dict)
+
+    def rows(self, depth: int) -> Iterator[Row]:
+        below = sum(s.seconds for s in self.inner.values())
+        yield Row(self.name, depth, self.calls, self.seconds, self.seconds - below)
+        for stretch in self.inner.values():
+            yield from stretch.rows(depth + 1)
+
+
 class Profile:
     """What was recorded; rows and counts stand in the order in which their names first came up."""
 
-    counts: dict[str, int] = field(default_factory=dict)
-    _calls: dict[str, int] = field(default_factory=dict)
-    _seconds: dict[str, float] = field(default_factory=dict)
-    _own: dict[str, float] = field(default_factory=dict)
-    _open: list[_Stretch] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self.open = [Stretch("")]
 
     def rows(self) -> list[Row]:
-        return [Row(name, calls, self._seconds[name], self._own[name]) for name, calls in self._calls.items()]
+        """A stretch comes before those inside it; the own seconds of all rows are the whole time."""
+        return [row for stretch in self.open[0].inner.values() for row in stretch.rows(0)]
 
 
-class _Stretch:
-    """A stretch of time on its profile's stack; ``inner`` are the seconds of those inside it."""
+class _Measure:
+    """The context manager of one measured block."""
 
-    __slots__ = ("inner", "name", "outermost", "profile", "start")
+    __slots__ = ("name", "profile", "start", "stretch")
 
     def __init__(self, profile: Profile, name: str) -> None:
         self.profile = profile
         self.name = name
-        self.inner = 0.0
 
     def __enter__(self) -> None:
-        profile, name = self.profile, self.name
-        self.outermost = all(s.name != name for s in profile._open)
-        profile._calls[name] = profile._calls.get(name, 0) + 1
-        profile._seconds.setdefault(name, 0.0)
-        profile._own.setdefault(name, 0.0)
-        profile._open.append(self)
+        inner = self.profile.open[-1].inner
+        self.stretch = inner.get(self.name) or inner.setdefault(self.name, Stretch(self.name))
+        self.stretch.calls += 1
+        self.profile.open.append(self.stretch)
         self.start = perf_counter()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        seconds = perf_counter() - self.start
-        profile, name = self.profile, self.name
-        profile._open.pop()
-        profile._own[name] += seconds - self.inner
-        if self.outermost:
-            profile._seconds[name] += seconds
-        if profile._open:
-            profile._open[-1].inner += seconds
+        self.stretch.seconds += perf_counter() - self.start
+        self.profile.open.pop()
 
 
 _RECORDING: ContextVar[Profile | None] = ContextVar("profile", default=None)
-_OFF = nullcontext()
+_NOTHING = nullcontext()
 
 
 def timed(name: str) -> AbstractContextManager[None]:
-    """``with timed("plan.search"):`` adds the block's time to that name, where somebody records."""
+    """``with timed("search"):`` adds the block's time to that name, where somebody records."""
     profile = _RECORDING.get()
-    return _OFF if profile is None else _Stretch(profile, name)
+    if profile is None:
+        return _NOTHING
+    for stretch in profile.open:
+        if stretch.name == name:
+            stretch.calls += 1
+            return _NOTHING
+    return _Measure(profile, name)
 
 
 def count(name: str, times: int = 1) -> None:

@@ -31,20 +31,29 @@ def test_own_times_add_up(clock: Clock) -> None:
                 clock.now += 10
                 with timed("plan.price"):
                     clock.now += 100
-    assert profile.rows() == [("plan", 1, 221, 1), ("plan.place", 2, 220, 20), ("plan.price", 2, 200, 200)]
-    assert sum(row.own for row in profile.rows()) == 221
+            with timed("plan.price"):
+                clock.now += 1000
+    assert profile.rows() == [
+        ("plan", 0, 1, 2221, 1),
+        ("plan.place", 1, 2, 220, 20),
+        ("plan.price", 2, 2, 200, 200),
+        ("plan.price", 1, 2, 2000, 2000),
+    ]
+    assert sum(row.own for row in profile.rows()) == 2221
 
 
-def test_a_stretch_inside_itself_counts_once(clock: Clock) -> None:
+def test_a_stretch_inside_itself_is_part_of_it(clock: Clock) -> None:
     def down(depth: int) -> None:
         with timed("search"):
             clock.now += 1
-            if depth:
-                down(depth - 1)
+            with timed("step"):
+                clock.now += 10
+                if depth:
+                    down(depth - 1)
 
     with recording() as profile:
         down(3)
-    assert profile.rows() == [("search", 4, 4, 4)]
+    assert profile.rows() == [("search", 0, 4, 44, 1), ("step", 1, 4, 43, 43)]
 
 
 def test_an_error_ends_its_stretches(clock: Clock) -> None:
@@ -54,7 +63,7 @@ def test_an_error_ends_its_stretches(clock: Clock) -> None:
             raise ValueError("no")
         with timed("c"):
             clock.now += 1
-    assert profile.rows() == [("a", 1, 5, 0), ("b", 1, 5, 5), ("c", 1, 1, 1)]
+    assert profile.rows() == [("a", 0, 1, 5, 0), ("b", 1, 1, 5, 5), ("c", 0, 1, 1, 1)]
 
 
 def test_counts() -> None:
