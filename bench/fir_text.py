@@ -41,7 +41,9 @@ class Fir:
         types = ", ".join(t.type for t in outputs)
         names = ", ".join(f"%{t.name}" for t in outputs)
         body = "\n".join(self.lines)
-        return f"module @{self.name}\n\nfunc @main(\n    {params}) -> (\n    {types}) {{\n{body}\n  return {names}\n}}\n"
+        return (
+            f"module @{self.name}\n\nfunc @main(\n    {params}) -> (\n    {types}) {{\n{body}\n  return {names}\n}}\n"
+        )
 
     def input(self, name: str, shape: Shape, dtype: str = "f32", attrs: str = "") -> Tensor:
         made = Tensor(self._name(name), shape, dtype)

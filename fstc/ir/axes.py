@@ -440,7 +440,9 @@ def _named(
     for dims in atoms:
         key = tuple(map(tuple, dims))
         if key not in indices:
-            indices[key] = tuple(linearize(tuple(place[a] for a in d), tuple(s.forest.extent[a] for a in d)) for d in key)
+            indices[key] = tuple(
+                linearize(tuple(place[a] for a in d), tuple(s.forest.extent[a] for a in d)) for d in key
+            )
         index.append(indices[key])
     named: dict[tuple[int, ...], tuple[str, ...]] = {}
 

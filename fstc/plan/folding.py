@@ -13,15 +13,19 @@ LIGHT_CHAIN = 8  # light ops that a user may repeat for one value
 WIDER = 1.1  # what a folded op may read, over what reading its stored result would move
 
 
-def folded_ops(graph: Graph) -> set[int]:
-    """Ops that every user repeats for itself: inline constants, iota, views of outside values, and light ops on them.
+FREE = (Form.BROADCAST, Form.RESHAPE, Form.SLICE)  # index maps that read no more than they make
 
-    A light op is repeated when its outside operands are no larger than its result: a user reads these instead, and
-    the result is never written. A convert from bf16 to f32 is the common case.
+
+def folded_ops(graph: Graph) -> set[int]:
+    """Ops that every user repeats for itself: inline constants, iota, views, and light ops on outside values.
+
+    A broadcast, reshape or slice is an index map: whoever reads it reads its operand. Other views, and light ops whose
+    operands are no larger than their result, are repeated where all that they rest on comes from outside: the result
+    is never written. A convert from bf16 to f32 is the common case.
     """
     results = set(graph.outputs)
     found: set[int] = set()
-    leaves: dict[int, frozenset[int]] = {}  # value -> the outside values behind it
+    leaves: dict[int, frozenset[int]] = {}  # value of a folded op -> the values behind it
     repeated: dict[int, int] = {}  # value -> light ops behind it
     in_place = {n.inputs[0] for n in graph.nodes if n.op.form is Form.SCATTER}
     for node in graph.nodes:
@@ -29,19 +33,11 @@ def folded_ops(graph: Graph) -> set[int]:
             continue
         if node.op.form is Form.SCATTER:
             continue
-        below: set[int] = set()
-        inside = True
-        for v in node.inputs:
-            producer = graph.values[v].node
-            if producer < 0:
-                below.add(v)
-            elif producer in found:
-                below |= leaves[v]
-            else:
-                inside = False
-        if is_inline_constant(node) or node.op.form is Form.IOTA:
+        below = frozenset().union(*(leaves.get(v, frozenset({v})) for v in node.inputs))
+        outside = all(graph.values[v].node < 0 for v in below)
+        if is_inline_constant(node) or node.op.form in (Form.IOTA, *FREE):
             repeat = True
-        elif not inside or node.op.kind not in (Kind.LAYOUT, Kind.LIGHT) or len(below) > 8:
+        elif not outside or node.op.kind not in (Kind.LAYOUT, Kind.LIGHT) or len(below) > 8:
             repeat = False
         else:
             read = sum(min(graph.type(v).nbytes, graph.type(node.outputs[0]).nbytes) for v in below)
@@ -52,7 +48,7 @@ def folded_ops(graph: Graph) -> set[int]:
         if repeat:
             found.add(node.id)
             for v in node.outputs:
-                leaves[v] = frozenset(below)
+                leaves[v] = below
                 repeated[v] = sum(repeated.get(u, 0) for u in node.inputs) + (node.op.kind is Kind.LIGHT)
     return found
 

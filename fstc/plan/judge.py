@@ -7,7 +7,7 @@ and the limits that bind. A bound that needs no placement comes first: a launch 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from fstc.ir.ops.opdef import Form
@@ -31,12 +31,16 @@ class Judge:
     partial: frozenset[tuple[int, int]] = frozenset()
     steering: Steering = NO_WISH
 
+    def fork(self) -> Judge:
+        """The same, with a choice of folded ops of its own."""
+        return replace(self, pricer=self.pricer.fork())
+
     # -- joining ----------------------------------------------------------------------------------------------
 
     def join(self, parts: Sequence[Members]) -> Decision:
         """Whether clusters become one kernel, and what that gains."""
         union = frozenset().union(*parts)
-        refused = self._forbidden(parts, union)
+        refused = self.forbidden(parts, union)
         if refused is not None:
             return refused
         apart = [p for p in map(self.pricer.place, parts) if isinstance(p, Placed)]
@@ -74,7 +78,7 @@ class Judge:
             limits=limits,
         )
 
-    def _forbidden(self, parts: Sequence[Members], union: Members) -> Decision | None:
+    def forbidden(self, parts: Sequence[Members], union: Members) -> Decision | None:
         """What needs no price: rules, wishes, bounds."""
         left, right = self._names(parts)
         if not self.steering.pinned.isdisjoint(union):

@@ -141,16 +141,26 @@ class Pricer:
         return placed.estimate.time if isinstance(placed, Placed) else inf
 
     @contextmanager
-    def folding(self, node: int) -> Iterator[None]:
-        """Within, one more op is folded. Placements stay known by their shape."""
+    def folding(self, nodes: Members) -> Iterator[None]:
+        """Within, more ops are folded. Placements stay known by their shape."""
         before = self.folded, self._placed, self._shapes, self._readers
-        self.folded, self._placed, self._shapes, self._readers = self.folded | {node}, {}, {}, {}
+        self.folded, self._placed, self._shapes, self._readers = self.folded | nodes, {}, {}, {}
         try:
             yield
         finally:
             self.folded, self._placed, self._shapes, self._readers = before
 
-    def fold(self, node: int) -> None:
-        """From now on every user repeats this op."""
-        self.folded |= {node}
+    def fork(self) -> Pricer:
+        """The same, with a choice of folded ops of its own; placements are shared."""
+        return Pricer(self.graph, self.device, self.folded, self.equal)
+
+    def fold(self, nodes: Members) -> None:
+        """From now on every user repeats these ops."""
+        self.folded |= nodes
         self._placed, self._shapes, self._readers = {}, {}, {}
+
+
+def users_of(pricer: Pricer, ops: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """For each op those that read its results, through folded ops."""
+    nodes = pricer.graph.nodes
+    return {n: tuple(dict.fromkeys(u for v in nodes[n].outputs for u in pricer.readers(v))) for n in ops}

@@ -15,7 +15,9 @@ from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
+from fstc.plan.delta import Delta
 from fstc.plan.judge import EQUAL, Judge, refusal
+from fstc.plan.moves import Mover
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
 from fstc.support.diagnostics import Diagnostic, FstcError
@@ -32,12 +34,16 @@ class Refiner:
     partition: Partition
     decisions: list[Decision] = field(default_factory=list)
 
-    def run(self) -> Partition:
+    def run(self, delta: Delta) -> None:
         self.legalize()
         self.merge()
         if self.split():
             self.merge()
-        return self.partition
+        mover = Mover(self.judge, delta, self.partition)
+        if mover.run():
+            self.partition = mover.partition
+            self.decisions += mover.decisions
+            self.merge()
 
     def time(self) -> float:
         """Microseconds of all clusters, one launch each."""

@@ -7,7 +7,7 @@ is planned for several choices of reductions that are split over the grid, and t
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from hashlib import sha256
 
 import msgspec
@@ -152,6 +152,7 @@ def _plan_split(
     named = {graph.values[v].node for v in wishes.named}
     pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal)
     found = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
+    pricer = found.judge.pricer  # it knows what the search repeats
     packer = Packer(pricer, options.strategy == STITCH, found.judge.steering.pinned)
     launches = packer.run(found.partition)
     kernels = tuple(
@@ -182,12 +183,17 @@ def _searched(pricer: Pricer, options: PlanOptions, pairs: frozenset[tuple[int, 
         judge = Judge(pricer, rules, pairs, steering)
         return judge, None if strategy == NONE else Delta(pricer.graph, pricer.device, pricer.folded, rules)
 
-    found = search(*by(options.strategy), width)
-    if options.strategy != STITCH or len(found.partition.members) < 2:
+    judge, delta = by(options.strategy)
+    found = search(judge, delta, width)
+    if options.strategy != STITCH or delta is None or len(found.partition.members) < 2:
         return found
     loops = search(*by(CLASSIC), width)
-    onward = Refiner(found.judge, loops.partition, [d for d in loops.decisions if d.code != "FSN023"])
-    onward.run()
+    onward = Refiner(
+        replace(judge, pricer=loops.judge.pricer),
+        loops.partition,
+        [d for d in loops.decisions if d.code != "FSN023"],
+    )
+    onward.run(delta)
     return onward if onward.time() < found.time() * EQUAL else found
 
 

@@ -17,7 +17,7 @@ from fstc.plan.delta import Delta
 from fstc.plan.explore import Explorer, Width
 from fstc.plan.judge import Judge
 from fstc.plan.partition import Partition
-from fstc.plan.pricer import Members
+from fstc.plan.pricer import Members, users_of
 from fstc.plan.refine import Refiner
 from fstc.plan.steer import check_order
 
@@ -39,7 +39,7 @@ def search(judge: Judge, delta: Delta | None, width: Width) -> Refiner:
         refiner = Refiner(judge, start)
         refiner.legalize()
         return refiner
-    found = [_refined(judge, cover) for cover in explore(start, delta, width, judge.steering.pinned)]
+    found = [_refined(judge, cover, delta) for cover in explore(start, delta, width, judge.steering.pinned)]
     return min(found, key=lambda refiner: refiner.time())
 
 
@@ -47,7 +47,7 @@ def starting(judge: Judge) -> Partition:
     """Every op alone, except those that are to stay together."""
     pricer, kept = judge.pricer, judge.steering.kept
     ops = [n.id for n in pricer.graph.nodes if n.id not in pricer.folded]
-    users = {n: tuple(dict.fromkeys(u for v in pricer.graph.nodes[n].outputs for u in pricer.readers(v))) for n in ops}
+    users = users_of(pricer, ops)
     alone = Partition((frozenset({n}) for n in ops), users)
     if not kept:
         return alone
@@ -56,9 +56,9 @@ def starting(judge: Judge) -> Partition:
     return Partition([*kept, *(frozenset({n}) for n in ops if n not in together)], users)
 
 
-def _refined(judge: Judge, cover: Cover) -> Refiner:
-    refiner = Refiner(judge, cover.partition, [_joined(judge, c) for c in cover.chosen])
-    refiner.run()
+def _refined(judge: Judge, cover: Cover, delta: Delta) -> Refiner:
+    refiner = Refiner(judge.fork(), cover.partition, [_joined(judge, c) for c in cover.chosen])
+    refiner.run(delta)
     return refiner
 
 

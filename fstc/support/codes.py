@@ -295,6 +295,13 @@ FSN003 packed
     Kernels that do not depend on each other share one launch: side by side in the same loop where
     their extents are equal, else each in its own range of blocks. No traffic is saved; small kernels
     save a launch each, and their blocks fill the device together.
+FSN004 ops change their kernel
+    They were joined with one neighbour, and with another one less is moved: what only one kernel needs is
+    computed there. The gain is the predicted time of the two kernels before less that after.
+FSN005 computed by every user
+    Several kernels need this value, and computing it again in each of them is cheaper than writing it once and
+    reading it again. The op is counted in each of these kernels; results do not change, since it is the
+    same op on the same operands. Only ops that are no reduction are repeated.
 FSN010 a reduced value is read at another position
     In this kernel the result of a reduction would be needed where another block, or another iteration
     of this thread, has computed it: behind a transpose, a slice, a gather or along an axis that it does

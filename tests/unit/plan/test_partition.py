@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 from fstc.plan.partition import Partition
@@ -56,7 +57,7 @@ def test_merges_of_random_graphs() -> None:
                 assert bool(path) == blocked
                 if path:
                     steps = [first, *path, last]
-                    assert all(y in partition.after[x] for x, y in zip(steps, steps[1:], strict=False))
+                    assert all(y in partition.after[x] for x, y in pairwise(steps))
                 else:
                     partition.merge(a, b)
                     break

@@ -1,0 +1,219 @@
+"""Ops that change their kernel: moved to a neighbour, or repeated by each of their users.
+
+Example: ``exp`` was joined with a sibling that reads the same tensor, and its only user, a sum, is another kernel: as a
+part of the sum's kernel its result never leaves the chip. A move is tried when the fast evaluator is for it, and made
+when the accurate one predicts less time for all kernels that it touches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from fstc.ir.ops.opdef import Form, Kind
+from fstc.plan.artefact import Decision
+from fstc.plan.delta import Delta
+from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.partition import Partition, circles
+from fstc.plan.pricer import Members, users_of
+
+ROUNDS = 4
+MOST_REPEATED = 32  # ops of a region that are tried as repeated by their users
+STAYS = (Form.REDUCE, Form.SCAN, Form.SCATTER, Form.REDUCE_WINDOW, Form.RNG)  # never computed by several kernels
+
+
+@dataclass(frozen=True)
+class Move:
+    """Ops that leave one cluster for another."""
+
+    ops: Members
+    rest: Members  # of the cluster that they leave
+    source: int
+    target: int
+    gain: float
+
+
+class Mover:
+    """Works on one partition; ``decisions`` are what it changed."""
+
+    def __init__(self, judge: Judge, delta: Delta, partition: Partition) -> None:
+        self.judge, self.delta, self.partition = judge, delta, partition
+        self.decisions: list[Decision] = []
+
+    def run(self) -> bool:
+        """Whether something changed."""
+        look_at: Container[int] = self.partition.members
+        changed = False
+        for _ in range(ROUNDS):
+            look_at = self._move(look_at)
+            if not look_at:
+                break
+            changed = True
+        return self._repeat() or changed
+
+    # -- moving -----------------------------------------------------------------------------------------------
+
+    def _move(self, look_at: Container[int]) -> frozenset[int]:
+        """One round along edges at some clusters: the best moves first, each cluster in one of them at most.
+
+        Returns the clusters that changed.
+        """
+        edges = [(a, b) for a, b in self.partition.edges() if a in look_at or b in look_at]
+        found = [move for a, b in edges for move in self._between(a, b)]
+        found.sort(key=lambda m: (-m.gain, m.source, m.target))
+        touched: set[int] = set()
+        made: list[Move] = []
+        for move in found:
+            if touched.isdisjoint((move.source, move.target)):
+                touched |= {move.source, move.target}
+                made.append(move)
+        while made and not self._apply(made):
+            made = made[: len(made) // 2]
+        pricer = self.judge.pricer
+        for move in made:
+            left, right = pricer.name(move.ops), pricer.name(self.partition.members[self._home(move)])
+            reason = f"{len(move.ops)} ops change their kernel"
+            self.decisions.append(
+                Decision(code="FSN004", accepted=True, left=left, right=right, gain_us=move.gain, reason=reason)
+            )
+        changed = (self.partition.home[n] for m in made for n in (min(m.ops), min(m.rest)))
+        return frozenset(changed)
+
+    def _home(self, move: Move) -> int:
+        return self.partition.home[min(move.ops)]
+
+    def _between(self, a: int, b: int) -> Iterator[Move]:
+        """Moves along one edge: what only ``b`` needs goes down, what needs nothing else of ``b`` goes up."""
+        members = self.partition.members
+        seen: set[Members] = set()
+        for ops, source, target in (*self._down(a, b), *self._up(a, b)):
+            if ops in seen or ops == members[source] or any(not ops.isdisjoint(g) for g in self.judge.steering.kept):
+                continue
+            seen.add(ops)
+            gain = self._gain(ops, members[source], members[target])
+            if gain > 0:
+                yield Move(ops, members[source] - ops, source, target, gain)
+
+    def _down(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
+        """For each value of ``a`` that only ``b`` reads: its op, and what in ``a`` is there for it alone."""
+        pricer, members = self.judge.pricer, self.partition.members
+        order = sorted(members[a], reverse=True)
+        for n in reversed(order):
+            users = self.partition.users[n]
+            if users and n not in self.delta.graph.outputs and all(u in members[b] for u in users):
+                if any(v in pricer.results for v in pricer.graph.nodes[n].outputs):
+                    continue
+                ops = {n}
+                for m in order:
+                    uses = self.partition.users[m]
+                    kept = any(v in pricer.results for v in pricer.graph.nodes[m].outputs)
+                    if m not in ops and uses and not kept and all(u in ops or u in members[b] for u in uses):
+                        ops.add(m)
+                yield frozenset({n}), a, b
+                yield frozenset(ops), a, b
+
+    def _up(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
+        """For each reader in ``b`` of values of ``a`` that waits for nothing else in ``b``: it alone."""
+        pricer, members = self.judge.pricer, self.partition.members
+        for n in sorted(members[b]):
+            producers = {p for v in pricer.graph.nodes[n].inputs for p in pricer.producers(v)}
+            if not producers.isdisjoint(members[a]) and producers.isdisjoint(members[b]):
+                yield frozenset({n}), b, a
+
+    def _gain(self, ops: Members, source: Members, target: Members) -> float:
+        rest, grown = source - ops, target | ops
+        after = [self.delta.score(rest), self.delta.score(grown)]
+        before = [self.delta.score(source), self.delta.score(target)]
+        if any(s is None for s in after):
+            return 0.0
+        if sum(s.total for s in after if s) <= sum(s.total for s in before if s):
+            return 0.0
+        if self.judge.forbidden([grown], grown) is not None:
+            return 0.0
+        pricer = self.judge.pricer
+        now = pricer.time(source) + pricer.time(target)
+        then = pricer.time(rest) + pricer.time(grown)
+        return now - then if then < now * EQUAL else 0.0
+
+    def _apply(self, moves: list[Move]) -> bool:
+        """Make the moves unless clusters would then wait for each other."""
+        members = dict(self.partition.members)
+        for move in moves:
+            members[move.source] -= move.ops
+            members[move.target] |= move.ops
+        if _wait_in_circles(members.values(), self.partition.users):
+            return False
+        self.partition = Partition(members.values(), self.partition.users)
+        return True
+
+    # -- repeating --------------------------------------------------------------------------------------------
+
+    def _repeat(self) -> bool:
+        """Fold ops of which several kernels need the result, where computing it again is cheaper than moving it."""
+        return sum([self._repeated(n) for n in self._worth_repeating() if n in self.partition.home]) > 0
+
+    def _worth_repeating(self) -> list[int]:
+        """Ops that several clusters read, the largest results first."""
+        pricer, home = self.judge.pricer, self.partition.home
+        kept = frozenset().union(*self.judge.steering.kept) if self.judge.steering.kept else frozenset()
+        found = []
+        for n, users in self.partition.users.items():
+            node = pricer.graph.nodes[n]
+            if not self._repeatable(n) or n in kept or not users or {home[u] for u in users} <= {home[n]}:
+                continue
+            found.append((-sum(pricer.graph.type(v).nbytes for v in node.outputs), n))
+        return [n for _, n in sorted(found)[:MOST_REPEATED]]
+
+    def _repeatable(self, n: int) -> bool:
+        pricer, node = self.judge.pricer, self.judge.pricer.graph.nodes[n]
+        if node.op.form in STAYS or node.op.kind is Kind.LIBRARY or any(v in pricer.results for v in node.outputs):
+            return False
+        return all(pricer.graph.nodes[u].op.form is not Form.SCATTER for u in self.partition.users[n])
+
+    def _chain(self, n: int) -> Members:
+        """An op and those before it that read less than they make: with it they come for nothing."""
+        pricer, graph = self.judge.pricer, self.judge.pricer.graph
+        found, stack = {n}, [n]
+        while stack:
+            for v in graph.nodes[stack.pop()].inputs:
+                for p in pricer.producers(v):
+                    node = graph.nodes[p]
+                    read = sum(graph.type(i).nbytes for i in node.inputs)
+                    if p not in found and self._repeatable(p) and read < graph.type(node.outputs[0]).nbytes:
+                        found.add(p)
+                        stack.append(p)
+        return frozenset(found)
+
+    def _repeated(self, n: int) -> float:
+        """Fold one op if that gains; returns the gain."""
+        pricer, partition = self.judge.pricer, self.partition
+        chain = self._chain(n)
+        below = {p for m in chain for v in pricer.graph.nodes[m].inputs for p in pricer.producers(v)}
+        users = {u for m in chain for u in partition.users[m]}
+        touched = {partition.home[m] for m in (*chain, *users, *below)}
+        before = [partition.members[k] for k in sorted(touched)]
+        now = sum(map(pricer.time, before))
+        name = pricer.name(frozenset({n}))
+        with pricer.folding(chain):
+            after = [rest for m in before if (rest := m - chain)]
+            if any(self.judge.forbidden([m], m) is not None for m in after):
+                return 0.0
+            then = sum(map(pricer.time, after))
+            if then >= now * EQUAL:
+                return 0.0
+            clusters = [rest for m in partition.members.values() if (rest := m - chain)]
+            remaining = users_of(pricer, (m for m in partition.users if m not in chain))
+            if _wait_in_circles(clusters, remaining):
+                return 0.0
+        pricer.fold(chain)
+        self.partition = Partition(clusters, remaining)
+        reason = f"{len(touched)} kernels: computing it again is cheaper than writing and reading it"
+        self.decisions.append(
+            Decision(code="FSN005", accepted=True, left=name, right="", gain_us=now - then, reason=reason)
+        )
+        return now - then
+
+
+def _wait_in_circles(clusters: Iterable[Members], users: Mapping[int, Sequence[int]]) -> bool:
+    alone = Partition((frozenset({n}) for n in users), users)
+    return bool(circles(alone, {n: -1 - k for k, found in enumerate(clusters) for n in found}))
