@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 @plan_options
 @as_real_option
 @option("--explain", is_flag=True, help="Also print every decision: what was joined or kept apart, and why.")
-@option(
-    "--against", metavar="OLD", help="Print what changes against OLD, an earlier plan, and end as `fstc diff` does."
-)
+@option("--against", metavar="OLD", help="Print what changes against an earlier plan, and end as `fstc diff` does.")
 @fail_if_option
 @diff_format_option
 @dump_option

@@ -1,7 +1,7 @@
 """What two packages hold for kernels that do the same work: compiled resources, and the generated text.
 
-Example: ``built_fields(old, a, new, b)`` has ``Field("compiled registers", "cost", 50, 56)``; ``code_diff`` the lines of
-a unified diff. A kernel's banner, symbol and comments name things and are no difference.
+Example: ``built_fields(old, a, new, b)`` has ``Field("compiled_registers", "cost", 50, 56)``; ``code_diff`` the lines
+of a unified diff. A kernel's banner, symbol and comments name things and are no difference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def built_fields(old: Side, a: Launch, new: Side, b: Launch) -> Iterator[Field]:
     left, right = _resources(before), _resources(after)
     for name in dict.fromkeys((*left, *right)):
         if not same(left.get(name), right.get(name)):
-            yield Field(f"compiled {name}", COST, left.get(name), right.get(name))
+            yield Field(f"compiled_{name}", COST, left.get(name), right.get(name))
 
 
 def code_diff(old: Side, a: Launch, new: Side, b: Launch) -> tuple[str, ...]:
@@ -62,11 +62,9 @@ def entries(side: Side) -> tuple[KernelEntry, ...]:
 def _resources(entry: KernelEntry) -> dict[str, Value]:
     """Numbers by name; a newer manifest may have more of them."""
     found: dict[str, Value] = {
-        name.replace("_", " "): value
-        for name, value in msgspec.structs.asdict(entry.compiled).items()
-        if isinstance(value, int)
+        name: value for name, value in msgspec.structs.asdict(entry.compiled).items() if isinstance(value, int)
     }
-    return found | {"blocks per SM": entry.blocks_per_sm}
+    return found | {"blocks_per_sm": entry.blocks_per_sm}
 
 
 def _text(side: Side, launch: Launch) -> list[str]:

@@ -40,7 +40,7 @@ def compare(kind: str, sides: Mapping[str, tuple[Side, Side]], only: str = "", c
     plans = tuple(compare_plans(device, old, new, only) for device, (old, new) in sides.items())
     about = dict.fromkeys((*context, *(c for old, new in sides.values() for c in plan_context(old, new))))
     different = any(c.counts for c in about) or any(p.changes for p in plans)
-    return Diff(kind=kind, different=different, context=tuple(about), plans=plans)
+    return Diff(kind=kind, only=only, different=different, context=tuple(about), plans=plans)
 
 
 def compare_plans(device: str, old: Side, new: Side, only: str = "") -> PlanDiff:

@@ -94,6 +94,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
     """``plans`` has one entry; for packages one for each device that both have code for."""
 
     kind: str  # plan or package
+    only: str = ""  # the aspect that was asked for, one of ASPECTS; empty: both
     different: bool
     context: tuple[Context, ...]
     plans: tuple[PlanDiff, ...]

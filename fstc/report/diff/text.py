@@ -17,9 +17,10 @@ from fstc.report.diff.model import CHANGED, Because, Change, Check, Context, Del
 from fstc.report.table import Cell, Report, Table
 from fstc.support.diagnostics import annotation
 
-COLUMNS = ("", "kernel", "us", "MB", "change", "because")
+COLUMNS = ("", "kernel", "us", "MB", "change")
 TOGETHER = 3  # kernels of a change on one line; more get a line each
 OWN_COLUMN = frozenset({"predicted_us", "bytes"})
+OP = "op "  # a field that is about the meaning of an op
 SUMMED = (("l2_bytes", "L2", 1e6), ("kernels", "launches", 1), ("library_calls", "library calls", 1))
 TITLE = "fstc diff"
 
@@ -33,7 +34,7 @@ def diff_report(diff: Diff, markdown: bool = False) -> Report:
         rows = tuple(row for change in plan.changes for row in _rows(change))
         blocks.append(_table(rows) if rows else "")
         blocks += [_code(change, markdown) for change in plan.changes if change.code]
-        blocks.append(headline(plan))
+        blocks.append(headline(plan, diff.only))
     blocks.append(_lines([_check(c) for c in diff.checks], markdown))
     return Report(diff.as_data(), tuple(blocks))
 
@@ -46,17 +47,18 @@ def github(diff: Diff, file: str) -> str:
         for change in sorted(plan.changes, key=lambda c: -abs(_us(c).change)):
             said.append(annotation("warning", {"file": file, "title": TITLE}, _sentence(change)))
         about = f"{plan.device}: " if len(diff.plans) > 1 else ""
-        said.append(annotation("notice", {"file": file, "title": TITLE}, about + headline(plan)))
+        said.append(annotation("notice", {"file": file, "title": TITLE}, about + headline(plan, diff.only)))
     return "".join(f"{line}\n" for line in said)
 
 
-def headline(plan: PlanDiff) -> str:
+def headline(plan: PlanDiff, only: str = "") -> str:
     """The sum: what was predicted and what is."""
     total = plan.total
     count = len(plan.changes)
     if not count:
         us, moved = total["predicted_us"].new, total["bytes"].new
-        return f"no difference: {total['kernels'].new:g} kernels, {us:.4g} us, {moved / 1e6:.4g} MB"
+        where = f" in {only}" if only else ""
+        return f"no difference{where}: {total['kernels'].new:g} kernels, {us:.4g} us, {moved / 1e6:.4g} MB"
     said = [f"{count} change{'s' if count > 1 else ''}", f"predicted {_signed(total['predicted_us'])} us"]
     said[-1] += _percent(total["predicted_us"])
     said.append(f"HBM {_signed(total['bytes'], 1e6)} MB")
@@ -80,7 +82,7 @@ def _rows(change: Change) -> Iterator[tuple[Cell, ...]]:
     else:
         lines = [*_side("-", change.old, times), *_side("+", change.new, times)]
     for mark, kernel in lines[:-1]:
-        yield mark, kernel, "", "", "", ""
+        yield mark, kernel, "", "", ""
     us, moved = _us(change), change.price.get("bytes", Delta(0, 0))
     mark, kernel = lines[-1]
     yield (
@@ -88,8 +90,7 @@ def _rows(change: Change) -> Iterator[tuple[Cell, ...]]:
         kernel,
         "" if same(us.old, us.new) else f"{_signed(us)} us",
         "" if same(moved.old, moved.new) else f"{_signed(moved, 1e6)}",
-        ", ".join(_fields(change)),
-        "; ".join(_because(b) for b in change.because[:1]),
+        "; ".join(part for part in (", ".join(_fields(change)), *map(_because, change.because[:1])) if part),
     )
 
 
@@ -110,7 +111,11 @@ def _because(b: Because) -> str:
 
 
 def _fields(change: Change) -> list[str]:
-    said = [_field(f) for f in change.fields if f.name not in OWN_COLUMN]
+    said = [_field(f) for f in change.fields if f.name not in OWN_COLUMN and not f.name.startswith(OP)]
+    rewritten = [f for f in change.fields if f.name.startswith(OP)]
+    if rewritten:  # a new extent changes every op's type: the first says it
+        more = f" and {len(rewritten) - 1} more ops" if len(rewritten) > 1 else ""
+        said.insert(0, f"{_field(rewritten[0])}{more}")
     if change.code:
         plus, minus = (sum(line.startswith(mark) for line in change.code) for mark in "+-")
         said.append(f"code +{plus} -{minus} lines")
@@ -121,7 +126,8 @@ def _field(field: Field) -> str:
     if field.name == "ops":
         return ", ".join(f"{word} {names}" for word, names in (("without", field.old), ("with", field.new)) if names)
     show = _SHOWN.get(field.name, _value)
-    return f"{field.name.replace('_', ' ')} {show(field.old)} -> {show(field.new)}"
+    name = field.name if "%" in field.name else field.name.replace("_", " ")
+    return f"{name} {show(field.old)} -> {show(field.new)}"
 
 
 def _value(value: Value) -> str:
