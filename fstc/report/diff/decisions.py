@@ -48,7 +48,7 @@ class Trail:
 
 
 def because(match: Match, old: Trail, new: Trail) -> tuple[Because, ...]:
-    """At most a few decisions, the most telling first: between the kernels, new ones, what weighs most."""
+    """At most a few decisions, the most telling first: between the kernels of the change, then new ones, by weight."""
     names = tuple(dict.fromkeys(name for launch in (*match.new, *match.old) for name in launch.ops))
     ranked: list[tuple[int, Because]] = []
     for trail, other, pieces, accepted in (
@@ -63,9 +63,9 @@ def because(match: Match, old: Trail, new: Trail) -> tuple[Because, ...]:
             if decision.accepted is not accepted:
                 continue
             if len(pieces) > 1 and _between(told, owner):
-                rank = 0 if trail is new else 2
+                rank = 0 if trail is new else 1
             elif _key(decision) not in other.all and trail is new:
-                rank = 1
+                rank = 2
             else:
                 continue
             ranked.append((rank, _because(trail.role, decision)))
@@ -85,4 +85,4 @@ def _key(d: Decision) -> tuple[str, bool, str, str]:
 
 
 def _because(role: str, d: Decision) -> Because:
-    return Because(role, d.code, d.accepted, d.left, d.right, d.gain_us, d.reason)
+    return Because(role, d.code, d.accepted, d.left, d.right, d.gain_us, d.reason, d.path)

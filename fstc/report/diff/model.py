@@ -47,6 +47,7 @@ class Because(msgspec.Struct, frozen=True):
     right: str
     gain_us: float
     reason: str
+    path: tuple[str, ...] = ()  # values on a cycle
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

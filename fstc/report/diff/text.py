@@ -107,7 +107,8 @@ def _renamed(change: Change) -> str:
 
 def _because(b: Because) -> str:
     was = "" if b.plan == "new" else "was "
-    return f"{was}{b.code} {f'{b.left} | {b.right}' if b.right else b.left}: {b.reason}"
+    way = f" (through {', '.join(b.path)})" if any(name not in b.reason for name in b.path) else ""
+    return f"{was}{b.code} {f'{b.left} | {b.right}' if b.right else b.left}: {b.reason}{way}"
 
 
 def _fields(change: Change) -> list[str]:

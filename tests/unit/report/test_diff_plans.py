@@ -261,6 +261,22 @@ def test_only_one_aspect() -> None:
     assert not changes(plan([whole()]), plan([whole(shared=1024)]), "cost")
 
 
+def test_a_library_call_is_called_by_its_tensors() -> None:
+    """A kernel reads value 50, as %x, which a call makes in one plan and which is given in the other."""
+    reading = Step(kind="kernel", region=0, kernel=0, reads=(50, 51), writes=(52,))
+    call = Step(kind="library", node=3, reads=(40,), writes=(50,))
+    change = the_change(plan([whole()], steps=(call, reading)), plan([whole()], steps=(reading,)))
+    assert (change.kind, change.old) == ("removed", ("library call of %x",))
+
+
+def test_a_cycle_is_shown_with_its_way() -> None:
+    told = Decision(
+        code="FSN014", accepted=False, left="%max", right="%exp", gain_us=0.0, reason="a cycle", path=("%y", "%z")
+    )
+    found = diff(plan([whole()]), plan(region([first_half(), second_half()], decisions=[told])))
+    assert "FSN014 %max | %exp: a cycle (through %y, %z)" in as_text(diff_report(found))
+
+
 def test_library_calls_that_came_or_went() -> None:
     change = the_change(plan([whole()], calls=2), plan([whole()], calls=3))
     assert (change.kind, change.new) == ("added", ("library call at step 3",))
