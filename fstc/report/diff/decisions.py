@@ -60,8 +60,8 @@ def because(match: Match, old: Trail, new: Trail) -> tuple[Because, ...]:
         owner = {name: n for n, piece in enumerate(pieces) for name in piece.ops}
         for told in trail.about(names):
             decision = told[2]
-            if decision.accepted is not accepted:
-                continue
+            if decision.accepted is not accepted or (match.equal and accepted):
+                continue  # the same ops are together as before: what joined them explains nothing
             if len(pieces) > 1 and _between(told, owner):
                 rank = 0 if trail is new else 1
             elif _key(decision) not in other.all and trail is new:

@@ -192,6 +192,26 @@ def test_an_op_that_moved_changes_two_kernels() -> None:
     ]
 
 
+def test_an_op_that_several_kernels_repeat_ties_nothing() -> None:
+    """Both kernels compute %w_b for themselves; both are split, and that is two splits."""
+    old = plan([kernel("k0_a", part((0, 1, 2), (X, W), (MAX,))), kernel("k1_b", part((0, 3, 4, 5), (W, MAX), (EXP,)))])
+    pieces = ((0, 1), (2,), (0, 3), (4, 5))
+    new = plan([kernel(f"k{n}_{nodes}", part(nodes, (X, W), (SCALED,))) for n, nodes in enumerate(pieces)])
+    assert [(c.kind, c.old, len(c.new)) for c in changes(old, new)] == [
+        ("split", ("k0_a",), 2),
+        ("split", ("k1_b",), 2),
+    ]
+
+
+def test_neighbours_are_the_last_resort() -> None:
+    """Nothing in common but the tensor that is read."""
+    made = kernel("k0_y", part((0,), (0,), (1,)), hash="exp")
+    text = ("func @main(%x: f32[4]) -> (f32[4]) {", "%y = exp %x : f32[4]", "return %y", "}")
+    other = tuple(line.replace("%y", "%z").replace("exp", "tanh") for line in text)
+    change = the_change(plan(region([made], text)), plan(region([replace(made, name="k0_z", hash="tanh")], other)))
+    assert (change.kind, change.old, change.new) == ("changed", ("k0_y",), ("k0_z",))
+
+
 def test_kernels_without_a_counterpart_come_and_go() -> None:
     extra = ("func @main(%a: f32[4]) -> (f32[4]) {", "%b = tanh %a : f32[4]", "return %b", "}")
     more = region([kernel("k0_b", part((0,), (0,), (1,)), hash="tanh")], extra)
@@ -264,9 +284,17 @@ def test_only_one_aspect() -> None:
 def test_a_library_call_is_called_by_its_tensors() -> None:
     """A kernel reads value 50, as %x, which a call makes in one plan and which is given in the other."""
     reading = Step(kind="kernel", region=0, kernel=0, reads=(50, 51), writes=(52,))
+    again = Step(kind="kernel", region=0, kernel=0, reads=(60, 61), writes=(62,))  # an equal layer: other tensors
     call = Step(kind="library", node=3, reads=(40,), writes=(50,))
-    change = the_change(plan([whole()], steps=(call, reading)), plan([whole()], steps=(reading,)))
+    change = the_change(plan([whole()], steps=(call, reading, again)), plan([whole()], steps=(reading, again)))
     assert (change.kind, change.old) == ("removed", ("library call of %x",))
+
+
+def test_what_joined_a_kernel_does_not_explain_its_new_launch() -> None:
+    joined = Decision(code="FSN002", accepted=True, left="%max", right="%exp", gain_us=9.0, reason="one launch")
+    dropped = Decision(code="FSN041", accepted=False, left="%scaled", right="", gain_us=0.0, reason="no room")
+    change = the_change(plan([whole()]), plan(region([whole(shared=64)], decisions=[joined, dropped])))
+    assert [b.code for b in change.because] == ["FSN041"]
 
 
 def test_a_cycle_is_shown_with_its_way() -> None:
