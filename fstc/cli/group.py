@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, str] = {
     "parse": "Check a .fir file, format it, or write its graph.",
     "analyze": "Classes, regions, axes and bytes of a graph.",
     "plan": "Decide which ops share a kernel, and say why.",
+    "diff": "What changed between two plans or packages, and what it costs.",
     "codegen": "Write the kernels as CUDA text.",
     "build": "Compile kernels into a package (.fpk).",
     "run": "Execute a model on the GPU, the CPU or in NumPy.",

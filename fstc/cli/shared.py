@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 FORMATS = ("auto", "text", "json", "yaml", "md")
+GITHUB = "github"
 
 
 def option(*names: str, **settings: Any) -> Callable[[F], F]:
@@ -47,6 +48,14 @@ bind_option = option(
 format_option = option(
     "--format", "format", type=click.Choice(FORMATS), default="auto",
     help="auto: tables on a terminal, plain text in a pipe.",
+)  # fmt: skip
+fail_if_option = option(
+    "--fail-if", "fail_if", multiple=True, metavar="EXPR",
+    help="A difference is a finding only when this holds, for example predicted_us>+2% or bytes>+1MB; repeat for more.",
+)  # fmt: skip
+diff_format_option = option(
+    "--format", "format", type=click.Choice((*FORMATS, GITHUB)), default="auto",
+    help="auto: tables on a terminal, plain text in a pipe; github: annotations of a workflow, for a difference.",
 )  # fmt: skip
 device_option = option(
     "--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`."

@@ -29,15 +29,21 @@ ZIP = b"PK\x03\x04"
 KERNEL_LIMIT = 16 << 20
 
 
-def open_work(path: str, settings: Settings, observer: Observer = lambda work, stage, seconds: None) -> Work:
-    """The model in ``path``, with everything that was read from it and beside it."""
+def open_work(
+    path: str,
+    settings: Settings,
+    observer: Observer = lambda work, stage, seconds: None,
+    *,
+    data: bytes | None = None,
+) -> Work:
+    """The model in ``path``, with everything that was read from it and beside it; ``data`` where it was read before."""
     place = Path("stdin" if path == STDIN else path)
-    if is_package(path):
+    if data is None and is_package(path):
         from fstc.build.package import Package
 
         with Package.open(place) as package:
             return _from_package(package, place, settings, observer)
-    data = sys.stdin.buffer.read(LIMIT) if path == STDIN else read_bytes(place, LIMIT)
+    data = read_input(path) if data is None else data
     if data[:4] == ZIP:
         from fstc.build.package import Package
 
@@ -53,6 +59,11 @@ def open_work(path: str, settings: Settings, observer: Observer = lambda work, s
     if not work.settings.device:
         work.settings = replace(work.settings, device=DEFAULT_DEVICE)
     return work
+
+
+def read_input(path: str) -> bytes:
+    """The content of a file or of standard input."""
+    return sys.stdin.buffer.read(LIMIT) if path == STDIN else read_bytes(Path(path), LIMIT)
 
 
 def is_package(path: str) -> bool:

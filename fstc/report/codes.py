@@ -19,6 +19,7 @@ SECTIONS = (
     ("FST04", "Input of the planner"),
     ("FST05", "Compilers and packages"),
     ("FST06", "Running and verifying"),
+    ("FST07", "Comparing"),
     ("FST09", "Bugs"),
     ("FSN", "Decisions of the planner"),
 )

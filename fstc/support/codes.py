@@ -3,7 +3,7 @@
 Example: ``CODES["FST0202"].meaning == "unknown name"``; ``fstc explain FST0202`` prints the long form.
 A code is never reused or given another meaning. Ranges: 00xx files and artefacts, 01xx syntax, 02xx
 names and types, 03xx attributes, shapes and extents, 04xx plan input, 05xx toolchain, 06xx runtime and
-verification, 09xx bugs of ours. The exit code of a command follows from the code: a table for each.
+verification, 07xx comparing, 09xx bugs of ours. The exit code of a command follows from the code: a table for each.
 
 An entry is its code and one-line meaning, then an indented text that says when it happens and what to do.
 """
@@ -270,6 +270,22 @@ FST0602 results differ
     exit=FINDING,
 )
 
+COMPARING = _table("""
+FST0701 files that cannot be compared with each other
+    `fstc diff` compares two plans or two packages; a .fir, a graph or an analysis counts as the plan that is made from
+    it. A package holds plans for several devices, and code: against a plan there is nothing to compare that with.
+""")
+
+COMPARING_USAGE = _table(
+    """
+FST0702 a --fail-if expression that cannot be read
+    An expression is a figure, a comparison and a number: `predicted_us>50` bounds the new value,
+    `bytes>+1MB` the change, `predicted_us>+2%` the change in per cent of the old value. The caret stands at
+    what is wrong; the help line lists what could be there. `docs/ci.md` has the figures and units.
+""",
+    exit=USAGE,
+)
+
 BUGS = _table(
     """
 FST0900 a bug in fstc
@@ -385,6 +401,8 @@ _FAMILIES = (
     RUNTIME_DEVICE,
     RUNTIME_INPUT,
     RUNTIME_FINDING,
+    COMPARING,
+    COMPARING_USAGE,
     BUGS,
     PLANNER,
 )

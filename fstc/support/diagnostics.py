@@ -13,7 +13,7 @@ and streams belong to the command line.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -136,8 +136,13 @@ def _github(d: Diagnostic) -> str:
         message += f" ({d.label.text})" if d.label.text else ""
     message += "".join(f"\nnote: {n.text}" for n in d.notes)
     message += f"\nhelp: {d.help}" if d.help else ""
-    properties = ",".join(f"{k}={_escape(str(v), ',:')}" for k, v in {**fields, "title": d.code}.items() if v)
-    return f"::{d.severity} {properties}::{_escape(message, '')}"
+    return annotation(d.severity, {**fields, "title": d.code}, message)
+
+
+def annotation(severity: str, fields: Mapping[str, Any], message: str) -> str:
+    """A workflow command of GitHub: ``::warning file=a.fir,title=FST0101::message``; empty fields are left out."""
+    properties = ",".join(f"{k}={_escape(str(v), ',:')}" for k, v in fields.items() if v)
+    return f"::{severity} {properties}::{_escape(message, '')}"
 
 
 def _escape(text: str, also: str) -> str:
