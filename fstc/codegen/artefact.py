@@ -13,7 +13,6 @@ import msgspec
 
 from fstc.support.artefact import Artefact
 
-
 COMMENT_WIDTH = 60
 
 

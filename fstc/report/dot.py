@@ -1,7 +1,7 @@
 """A plan as a Graphviz graph: kernels are clusters of their ops, library calls stand alone, edges are tensors.
 
-Example: ``plan_dot("softmax_mask", launches_of(graph, plan))`` is the text of a ``.dot`` file; ``dot -Tsvg`` draws it. A model
-of more than :data:`EXPANDED` ops shows each kernel as one box, for Graphviz needs minutes for thousands of nodes.
+Example: ``plan_dot("softmax_mask", launches_of(graph, plan))`` is the text of a ``.dot`` file; ``dot -Tsvg`` draws it.
+A model of more than :data:`EXPANDED` ops shows each kernel as one box, for Graphviz needs minutes for thousands.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from fstc.report.launches import OUTSIDE, Launch, Launches, is_constant
 from fstc.support.sizes import decimal
 
 EXPANDED = 400  # ops drawn one by one at most, counting an op once a kernel that computes it
+GREY = 'style="rounded,filled", fillcolor=lightgrey'
 
 
 def plan_dot(name: str, launches: Launches, limit: int = EXPANDED) -> str:
@@ -61,15 +62,15 @@ def _collapsed(launches: Launches) -> Iterator[str]:
 
 
 def _expanded(launches: Launches) -> Iterator[str]:
-    maker = {}  # tensor -> the node that draws what makes it
+    maker: dict[int, str] = {}  # tensor -> the node that draws what makes it
     for step in launches.steps:
         if step.kernel is None:
             yield f"  {_call(launches, step)};"
-            maker |= {key: f"s{step.step}" for key in step.writes}
+            maker |= dict.fromkeys(step.writes, f"s{step.step}")
             continue
         graph = launches.places[step.place].graph
         yield f"  subgraph cluster_{step.step} {{"
-        yield f"    graph [style={quoted('rounded,filled')}, fillcolor=lightgrey, label={quoted(*_words(step, step.kernel))}];"
+        yield f"    graph [{GREY}, label={quoted(*_words(step, step.kernel))}];"
         for n in step.nodes:
             value = graph.values[graph.nodes[n].outputs[0]]
             yield f"    {_op(step, n)} [label={quoted(f'%{value.name} = {graph.nodes[n].op.name}')}];"
@@ -120,14 +121,12 @@ def _call(launches: Launches, step: Launch) -> str:
 
 
 def _box(step: Launch, kernel: Kernel) -> str:
-    return f"s{step.step} [style={quoted('rounded,filled')}, fillcolor=lightgrey, label={quoted(*_words(step, kernel))}]"
+    return f"s{step.step} [{GREY}, label={quoted(*_words(step, kernel))}]"
 
 
 def _words(step: Launch, kernel: Kernel) -> tuple[str, str]:
-    return (
-        step.name,
-        f"{len(step.nodes)} ops, {kernel.scheme}, {kernel.predicted_us:.4g} us ({kernel.bound}), {decimal(kernel.bytes)}",
-    )
+    time = f"{kernel.predicted_us:.4g} us ({kernel.bound})"
+    return step.name, f"{len(step.nodes)} ops, {kernel.scheme}, {time}, {decimal(kernel.bytes)}"
 
 
 def _label(launches: Launches, key: int) -> str:

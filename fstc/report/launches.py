@@ -1,7 +1,7 @@
 """The launches of a plan as a graph: kernels and library calls in order, and the tensors that pass between them.
 
-Example: ``launches_of(graph, plan).links()[0].tensors``. Equal regions of a model share one plan; here each has a *place*
-of its own, the region's graph as planned with the names that it has there. Pages and pictures are drawn from this.
+Example: ``launches_of(graph, plan).links()[0].tensors``. Equal regions of a model share one plan; here each has a
+*place* of its own, the region's graph as planned with the names that it has there. Pages and pictures are drawn from this.
 """
 
 from __future__ import annotations
@@ -134,9 +134,7 @@ def _places(graph: Graph, plan: Plan) -> tuple[list[Place], list[int]]:
     return places, where
 
 
-def _launch(
-    graph: Graph, plan: Plan, number: int, step: Step, places: list[Place], where: int, first: bool
-) -> Launch:
+def _launch(graph: Graph, plan: Plan, number: int, step: Step, places: list[Place], where: int, first: bool) -> Launch:
     if step.region < 0:
         call = graph.nodes[step.node]
         return Launch(number, call.op.name, step.reads, step.writes, call)
@@ -155,9 +153,10 @@ def _read(kernel: Kernel, graph: Graph) -> tuple[int, ...]:
 
 
 def _renamed(kernel: Kernel, place: Place) -> str:
-    """A kernel's name at another place: its number, and what its last result is called there."""
+    """A kernel's name at another place: its number, and what its last result is called there, in letters and digits."""
     outputs = kernel.parts[-1].outputs
-    return f"{kernel.name.partition('_')[0]}_{place.name(outputs[-1])}" if outputs else kernel.name
+    text = "".join(c if c.isalnum() else "_" for c in place.name(outputs[-1])) if outputs else "nothing"
+    return f"{kernel.name.partition('_')[0]}_{text[:32]}"
 
 
 def _identity(graph: Graph, plan: Plan, key: int) -> tuple[str, TensorType]:

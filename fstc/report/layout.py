@@ -1,9 +1,8 @@
 """Place the boxes of a directed acyclic graph in rows, and draw its edges so that none runs through a box.
 
 Example: ``arrange(3, [(0, 1), (1, 2), (0, 2)])`` puts three boxes below each other; the edge (0, 2) goes round the
-second one in a lane beside the rows. Boxes are in a topological order by number. Rows are depths; a depth with more than
-``Style.columns`` boxes takes several rows, so that the width is bounded. Deterministic, and linear but for the
-sorting of rows.
+second one in a lane beside the rows. Boxes are in a topological order by number. Rows are depths; a depth with more
+than ``Style.columns`` boxes takes several rows, so that the width is bounded. Deterministic.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def arrange(count: int, edges: Sequence[tuple[int, int]], style: Style | None = 
     lanes = _lanes([(boxes[a].row, boxes[b].row) for a, b in edges])
     right = style.margin + inner + style.between // 2
     paths = _paths(edges, boxes, lanes, right, style)
-    used = min(max(lanes, default=-1) + 1, MAX_LANES)
+    used = max(lanes, default=-1) + 1
     return Layout(
         width=2 * style.margin + inner + (style.between // 2 + used * style.lane if used else 0),
         height=2 * style.margin + max(len(rows) * (style.height + style.gap) - style.gap, 0),
@@ -111,7 +110,7 @@ def _ordered(rows: list[list[int]], before: list[list[int]], after: list[list[in
         near, walk = (before, rows) if sweep % 2 == 0 else (after, rows[::-1])
         for row in walk:
             mean = {v: sum(place[u] for u in near[v]) / len(near[v]) if near[v] else place[v] for v in row}
-            row.sort(key=lambda v: (mean[v], v))  # noqa: B023 (used at once)
+            row.sort(key=lambda v: (mean[v], v))
             _number(row, place)
     return rows
 
@@ -124,23 +123,13 @@ def _number(row: list[int], place: dict[int, float]) -> None:
 def _lanes(spans: Sequence[tuple[int, int]]) -> list[int]:
     """A lane for each edge that passes a row; -1 for those between neighbours. Shorter edges lie further in."""
     found = [-1] * len(spans)
-    ends: list[list[tuple[int, int]]] = []
+    taken = [0] * MAX_LANES  # a bit for each gap between two rows
     for n in sorted(range(len(spans)), key=lambda n: (spans[n][1] - spans[n][0], spans[n], n)):
         top, bottom = spans[n]
-        if bottom - top < 2:
-            continue
-        for lane, taken in enumerate(ends):
-            if all(bottom <= t or b <= top for t, b in taken):
-                break
-        else:
-            lane = len(ends)
-            ends.append([])
-        if lane < MAX_LANES:
-            ends[lane].append((top, bottom))
-        else:
-            ends.pop()
-            lane %= MAX_LANES
-        found[n] = lane
+        if bottom - top > 1:
+            gaps = (1 << bottom) - (1 << top)
+            found[n] = next((lane for lane in range(MAX_LANES) if not taken[lane] & gaps), n % MAX_LANES)
+            taken[found[n]] |= gaps
     return found
 
 
@@ -158,10 +147,10 @@ def _paths(
             bend = (y1 - y0) // 2
             paths.append(f"M{x0} {y0}C{x0} {y0 + bend} {x1} {y1 - bend} {x1} {y1}")
         else:
-            lane = lanes[n] % MAX_LANES
-            x = right + lane * style.lane
-            inset = 8 + lane % 4 * 5
-            paths.append(_round([(x0, y0), (x0, y0 + inset), (x, y0 + inset), (x, y1 - inset), (x1, y1 - inset), (x1, y1)]))
+            x = right + lanes[n] * style.lane
+            inset = 8 + lanes[n] % 4 * 5
+            out, back = y0 + inset, y1 - inset
+            paths.append(_round([(x0, y0), (x0, out), (x, out), (x, back), (x1, back), (x1, y1)]))
     return tuple(paths)
 
 
@@ -201,4 +190,3 @@ def _round(points: list[tuple[int, int]]) -> str:
 
 def _sign(n: int) -> int:
     return (n > 0) - (n < 0)
-

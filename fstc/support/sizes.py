@@ -1,7 +1,7 @@
 """Sizes for people.
 
-Example: ``binary(4_000_000_000_000) == "3.6 TiB"``, ``decimal(58_770_000) == "58.77 MB"``. Memory of a device is told in
-powers of 1024, traffic in powers of 1000, as rates are.
+Example: ``binary(4_000_000_000_000) == "3.6 TiB"``, ``decimal(58_770_000) == "58.77 MB"``. Memory of a device is
+told in powers of 1024, traffic in powers of 1000, as rates are.
 """
 
 from __future__ import annotations
