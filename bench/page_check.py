@@ -24,7 +24,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars", "--remote-debugging-pipe",
 )  # fmt: skip
 WIDE, NARROW = (1280, 900), (400, 800)
 
@@ -33,7 +34,7 @@ class Browser:
     """A page in a Chromium of its own, with a new profile."""
 
     def __init__(self, program: str) -> None:
-        self.profile = tempfile.TemporaryDirectory(prefix="fstc-page-")
+        self.profile = tempfile.TemporaryDirectory(prefix="fstc-page-", ignore_cleanup_errors=True)
         ours_out, theirs_in = os.pipe()
         theirs_out, ours_in = os.pipe()
         # The browser reads commands from descriptor 3 and writes answers to 4.
@@ -63,7 +64,8 @@ class Browser:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.terminate()
+        self.session = ""
+        self.call("Browser.close")
         self.process.wait(timeout=20)
         self.reader.close()
         self.writer.close()

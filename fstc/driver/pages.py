@@ -21,7 +21,7 @@ def pages(work: Work, kinds: Iterable[str]) -> dict[str, bytes]:
         if kind == "dot":
             from fstc.report.dot import plan_dot
 
-            made[kind] = plan_dot(work.stem, launches).encode("utf-8", "replace")
+            made[kind] = plan_dot(work.stem, launches).encode()
         else:
             from fstc.report.html import plan_html
 

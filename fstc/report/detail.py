@@ -1,7 +1,7 @@
 """What the page of a plan holds as data: each region's plan once, names for each place, texts of kernels.
 
-Example: ``details(launches, code, texts)["regions"][0]["kernels"][0]["parts"][0]["groups"]``. Records of which there are
-many are lists; :data:`RECORDS` names their fields. A value is its number in its region; a list of texts and numbers
+Example: ``details(launches, code, texts)["regions"][0]["kernels"][0]["parts"][0]["groups"]``. Records of which there
+are many are lists; :data:`RECORDS` names their fields. A value is its number in its region; a list of texts and numbers
 (``["", 4, " = add ", 2]``) is a text with values in it, written with the names of the place that is looked at.
 """
 

@@ -23,7 +23,7 @@ from fstc.report.table import cell_text
 from fstc.support.resources import resource
 from fstc.support.sizes import decimal
 
-TITLE_WIDTH = 22  # characters of a name in a box
+TITLE_WIDTH = 20  # characters of a name in a box
 STYLE = Style()
 
 
@@ -78,18 +78,18 @@ def plan_html(
     longest = max((s.kernel.predicted_us for s in launches.steps if s.kernel), default=0.0)
     css, script = _file("plan.css"), _file("plan.js")
     page = Page(
-        title=clean(name),
+        title=name,
         tool=f"fstc {__version__}",
         facts=_facts(launches),
-        options=tuple((key, clean(_option(value))) for key, value in options.items()),
+        options=tuple((key, _option(value)) for key, value in options.items()),
         constants=tuple((key, cell_text(value)) for key, value in launches.plan.constants.items()),
-        inputs=tuple(clean(_outside(launches, key)) for key in launches.outside),
+        inputs=tuple(_outside(launches, key) for key in launches.outside),
         boxes=tuple(_box(launches, step, layout, longest) for step in launches.steps),
         links=tuple(
             LinkView(
                 path,
                 f"s{link.source} s{link.target}",
-                clean(_passing(launches, link.tensors)),
+                _passing(launches, link.tensors),
                 _width(sum(launches.tensors[key].type.nbytes for key in link.tensors)),
             )
             for link, path in zip(links, layout.paths, strict=True)
@@ -103,11 +103,6 @@ def plan_html(
         data=as_script(details(launches, code, texts)),
     )
     return str(_template().render(page=page))
-
-
-def clean(text: str) -> str:
-    """What UTF-8 can hold; a name may have half of a surrogate pair in it."""
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _facts(launches: Launches) -> tuple[tuple[str, str], ...]:
@@ -155,10 +150,10 @@ def _box(launches: Launches, step: Launch, layout: Layout, longest: float) -> Bo
         kind=kind,
         x=place.x,
         y=place.y,
-        title=_short(clean(title)),
-        line=_short(clean(line), 34),
+        title=_short(title),
+        line=_short(line, 30),
         size=size,
-        label=clean(f"{step.step}: {'library call' if kernel is None else 'kernel'} {title}, {line}, {size}"),
+        label=f"{step.step}: {'library call' if kernel is None else 'kernel'} {title}, {line}, {size}",
         share=share,
     )
 

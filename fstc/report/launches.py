@@ -1,7 +1,7 @@
 """The launches of a plan as a graph: kernels and library calls in order, and the tensors that pass between them.
 
 Example: ``launches_of(graph, plan).links()[0].tensors``. Equal regions of a model share one plan; here each has a
-*place* of its own, the region's graph as planned with the names that it has there. Pages and pictures are drawn from this.
+*place* of its own, the region's graph as planned with the names that it has there. Pages are drawn from this.
 """
 
 from __future__ import annotations

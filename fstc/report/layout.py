@@ -18,7 +18,7 @@ MAX_LANES = 16  # beyond that, lanes are shared
 class Style:
     """Measures in pixels."""
 
-    width: int = 216
+    width: int = 228
     height: int = 64
     columns: int = 4
     between: int = 28  # boxes of a row

@@ -425,7 +425,10 @@
     return Math.min(1, (graph.parentNode.clientWidth || full[0]) / full[0]);
   }
   function refit() {
-    if (graph && !scale) resize(Math.max(0.75, room()));
+    if (!graph || scale) return;
+    resize(Math.max(0.75, room()));
+    const frame = graph.parentNode;
+    frame.scrollLeft = (frame.scrollWidth - frame.clientWidth) / 2; // rows are centred
   }
   function zoom(by) {
     scale = resize((scale || Number(graph.getAttribute("width")) / full[0]) * by);
