@@ -191,6 +191,14 @@ def by_keyboard(browser: Browser, url: str, checks: Checks) -> None:
     checks.that(f"the search finds a tensor: {told}", told[:1] in tuple("123456789"))
     browser.press("Enter")
     checks.that("Enter goes to it", browser.value(on_box))
+    browser.open(f"{url}#s0", NARROW)
+    browser.value("document.getElementById('close').focus()")
+    for _ in range(3):
+        browser.press("Tab")
+    outside = browser.value("!!document.activeElement.closest('header, .bar, .graph')")
+    checks.that("a panel that covers all keeps the focus from what it covers", not outside)
+    browser.press("Escape")
+    checks.that("and gives it back", browser.value(focus) == "s0")
     kernel = browser.value("[...document.querySelectorAll('.box')].findIndex((b) => !b.classList.contains('library'))")
     if kernel >= 0:
         browser.open(f"{url}#s{kernel}", WIDE)
@@ -207,6 +215,11 @@ def pictures(browser: Browser, url: str, stem: str, box: str, folder: Path, chec
                 browser.picture(folder / f"{stem}-{width}{'-dark' if dark else ''}{state}.png")
                 over = browser.value("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 checks.that(f"{width}{state}: the page does not scroll sideways", over <= 0)
+            foot = browser.value(
+                "(() => { const panel = document.getElementById('panel'); panel.scrollTop = 1e9;"
+                " return panel.lastElementChild.getBoundingClientRect().bottom - window.innerHeight })()"
+            )
+            checks.that(f"{width}: the end of the panel can be seen", foot <= 0)
 
 
 def main() -> None:

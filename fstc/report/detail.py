@@ -21,7 +21,7 @@ from fstc.report.launches import Launches
 from fstc.support.artefact import decode
 from fstc.support.codes import CODES
 
-CODE_BUDGET = 4_000_000  # characters of kernel texts in a page; what is beyond is in the files of ``fstc codegen``
+CODE_BUDGET = 2_000_000  # characters of kernel texts in a page; what is beyond is in the files of ``fstc codegen``
 VALUE = re.compile(r'%(?:[A-Za-z0-9_.\-]+|"(?:[^"\\]|\\.)*")')
 
 Mixed = list[str | int]

@@ -82,7 +82,7 @@ def plan_html(
         tool=f"fstc {__version__}",
         facts=_facts(launches),
         options=tuple((key, _option(value)) for key, value in options.items()),
-        constants=tuple((key, cell_text(value)) for key, value in launches.plan.constants.items()),
+        constants=tuple((key, _figure(value)) for key, value in launches.plan.constants.items()),
         inputs=tuple(_outside(launches, key) for key in launches.outside),
         boxes=tuple(_box(launches, step, layout, longest) for step in launches.steps),
         links=tuple(
@@ -126,6 +126,10 @@ def _facts(launches: Launches) -> tuple[tuple[str, str], ...]:
 
 def _option(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _figure(value: float) -> str:
+    return cell_text(int(value) if value.is_integer() else value)
 
 
 def _outside(launches: Launches, key: int) -> str:

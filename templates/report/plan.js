@@ -102,12 +102,17 @@
     panel.hidden = false;
     panel.scrollTop = 0;
     main.classList.add("open");
+    cover();
     rove(n);
     hot(n);
     history.replaceState(null, "", `#s${n}`);
     refit();
     reveal(n);
     if (focus) byId("panel-title").focus({ preventScroll: true });
+  }
+  function cover() {
+    const covered = open >= 0 && window.matchMedia("(max-width: 900px)").matches; // as in the style sheet
+    for (const part of document.querySelectorAll("header, .bar, .graph")) part.inert = covered;
   }
   function close() {
     if (open < 0) return;
@@ -116,6 +121,7 @@
     open = -1;
     panel.hidden = true;
     main.classList.remove("open");
+    cover();
     refit();
     history.replaceState(null, "", location.pathname + location.search);
     box.focus();
@@ -282,7 +288,7 @@
         const path = d.path.flatMap((value, n) => [n ? " → " : "", ...mixed(place, value, here)]);
         made.append(make("h4", "", "The way round"), make("p", "", path));
       }
-      if (meaning) made.append(make("details", "", make("summary", "", meaning), make("p", "long", text)));
+      if (meaning) made.append(make("details", "", make("summary", "", `${d.code}: ${meaning}`), make("p", "long", text)));
       return made;
     };
     const list = make("ul", "decisions");
@@ -362,6 +368,13 @@
       const box = event.target.closest(".box");
       if (box) show(boxes.indexOf(box), true);
     });
+    graph.addEventListener("pointerover", (event) => {
+      const box = event.target.closest(".box");
+      if (!box || box.querySelector("title")) return;
+      const title = document.createElementNS(box.namespaceURI, "title");
+      title.textContent = box.getAttribute("aria-label");
+      box.prepend(title);
+    });
     graph.addEventListener("focusin", (event) => hot(boxes.indexOf(event.target)));
   }
   byId("close").addEventListener("click", close);
@@ -439,7 +452,10 @@
     byId("fit").addEventListener("click", () => {
       scale = resize(room());
     });
-    window.addEventListener("resize", refit);
+    window.addEventListener("resize", () => {
+      cover();
+      refit();
+    });
     refit();
   }
   fromHash(false);
