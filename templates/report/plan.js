@@ -280,8 +280,8 @@
       const made = make("li", "",
         make("span", "verdict", `${d.code} ${d.joined ? "joined" : "apart"}: `), ...mixed(place, d.left, here), ...right, gain,
         make("p", "", ...mixed(place, d.reason, here)));
-      const termRows = Object.entries(d.terms).map(([name, us]) => [name, `${us > 0 ? "+" : ""}${amount(us)} us`]);
-      if (termRows.length) made.append(make("h4", "", "One kernel less apart"), table(["term", "change"], termRows));
+      const termRows = Object.entries(d.terms).map(([name, us]) => [name, `${us > 0 ? "+" : ""}${amount(us)}`]);
+      if (termRows.length) made.append(make("h4", "", "Terms of the score"), table(["term", "microseconds"], termRows));
       const limitRows = Object.entries(d.limits).map(([name, [need, limit]]) => [name, need, limit, limit - need]);
       if (limitRows.length) made.append(make("h4", "", "Limits"), table(["resource", "needs", "has", "left"], limitRows));
       if (d.path.length) {
