@@ -13,8 +13,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from fir_text import Fir, Tensor  # noqa: E402
-from transformer import train  # noqa: E402
+from fir_text import Fir, Tensor
+from transformer import train
 
 MIXED = ("tanh", "abs", "exp", "neg", "logistic", "floor", "sqrt")
 PAIRED = ("add", "mul", "max", "sub", "min")

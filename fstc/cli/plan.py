@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from fstc.cli.output import show
+from fstc.cli.output import show, write_out
 from fstc.cli.shared import (
     GITHUB,
     as_real_option,
@@ -16,6 +17,7 @@ from fstc.cli.shared import (
     diff_format_option,
     dump_option,
     fail_if_option,
+    listed,
     model_argument,
     opened,
     option,
@@ -30,6 +32,17 @@ from fstc.cli.shared import (
 if TYPE_CHECKING:
     from fstc.driver.work import Work
 
+EMITS = ("dot", "html")
+
+
+def _emits(context: click.Context, parameter: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """``--emit dot,html`` and ``--emit dot --emit html`` are the same."""
+    kinds = listed(",".join(value), "kind of page") if value else ()
+    for kind in kinds:
+        if kind not in EMITS:
+            raise click.BadParameter(f"{kind!r} is not one of {', '.join(EMITS)}.", context, parameter)
+    return kinds
+
 
 @click.command()
 @model_argument
@@ -41,6 +54,15 @@ if TYPE_CHECKING:
 @option("--explain", is_flag=True, help="Also print every decision: what was joined or kept apart, and why.")
 @option("--against", metavar="OLD", help="Print what changes against an earlier plan, and end as `fstc diff` does.")
 @fail_if_option
+@option(
+    "--emit",
+    "emits",
+    multiple=True,
+    callback=_emits,
+    metavar="dot,html",
+    help="Also draw the plan, for Graphviz or as a page that opens offline: MODEL.plan.dot and MODEL.plan.html beside "
+    "the file of -o, else in this folder. With -o - the one that is named goes to stdout, in place of the plan.",
+)  # fmt: skip
 @diff_format_option
 @dump_option
 @time_option
@@ -54,6 +76,7 @@ def command(
     explain: bool,
     against: str | None,
     fail_if: tuple[str, ...],
+    emits: tuple[str, ...],
     format: str,
     dump: str | None,
     time_stages: bool,
@@ -64,14 +87,18 @@ def command(
     from fstc.report.plan import plan_report
 
     compared = _compared(against, fail_if, output, format)
+    _one_on_stdout(output, emits)
     work = opened(
         path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), as_real=as_real
     )
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
     report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
-    if output:
+    pages = _pages(work, emits, output)
+    if output and not (output == "-" and emits):
         write_artefact(work, "plan", output)
+    for target, data in pages.items():
+        write_out(data, target)
     if compared:
         return compared(work)
     if output != "-":
@@ -98,3 +125,24 @@ def _compared(
     expressions = [parse(text) for text in fail_if]
     old = given_plan(against)
     return lambda work: show_diff(changes(old, work), expressions, format, output or "")
+
+
+def _one_on_stdout(output: str | None, emits: tuple[str, ...]) -> None:
+    if output == "-" and len(emits) > 1:
+        raise click.UsageError(f"-o - takes one of {', '.join(emits)}: two pages cannot share stdout.")
+    if emits and output and Path(output).suffix.removeprefix(".") in EMITS:
+        raise click.UsageError(f"-o {output} names the .plan.json; pages are written beside it, named after it.")
+
+
+def _pages(work: Work, emits: tuple[str, ...], output: str | None) -> dict[str, bytes]:
+    """What to write where; made before anything is written."""
+    if not emits:
+        return {}
+    from fstc.driver.pages import pages
+
+    made = pages(work, emits)
+    if output == "-":
+        return {"-": made[emits[0]]}
+    target = Path(output or work.names(work.stem)["plan"])
+    stem = target.name.removesuffix(".json").removesuffix(".plan")
+    return {str(target.with_name(f"{stem}.plan.{kind}")): data for kind, data in made.items()}

@@ -13,6 +13,15 @@ import msgspec
 
 from fstc.support.artefact import Artefact
 
+COMMENT_WIDTH = 60
+
+
+def comment(text: str) -> str:
+    """How kernels and maps write a name: printable ASCII that cannot end a ``//`` comment, bounded."""
+    clean = "".join(c if " " <= c <= "~" and c != "\\" else "?" for c in text)
+    clean = clean.replace("??", "?.")  # no trigraphs
+    return clean if len(clean) <= COMMENT_WIDTH else clean[: COMMENT_WIDTH - 3] + "..."
+
 
 class Param(msgspec.Struct, frozen=True):
     """One kernel parameter: a pointer to a dense row-major buffer."""

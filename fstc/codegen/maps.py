@@ -12,8 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from fstc.codegen.artefact import Codegen, KernelCode, KernelMap, Statement
-from fstc.codegen.render import comment
+from fstc.codegen.artefact import Codegen, KernelCode, KernelMap, Statement, comment
 from fstc.ir.graph import Graph
 from fstc.support.artefact import encode
 

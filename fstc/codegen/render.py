@@ -1,7 +1,7 @@
 """Lay out a kernel program with ``templates/kernel.cu.j2``.
 
 Example: ``render(KernelView(...))`` is the text of one ``.cu`` file, one statement a line, each with the op that it
-computes. Names of the model appear in comments only, with anything that could end a comment taken out.
+computes. Names of the model appear in comments only, as :func:`fstc.codegen.artefact.comment` writes them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Any
 
 from fstc.codegen.program import Text
 from fstc.support.resources import resource
-
-COMMENT_WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -30,13 +28,6 @@ class KernelView:
     params: tuple[ParamView, ...]
     arena: bool
     lines: tuple[Text, ...]
-
-
-def comment(text: str) -> str:
-    """Safe inside a ``//`` comment: printable ASCII, no trailing backslash, bounded."""
-    clean = "".join(c if " " <= c <= "~" and c != "\\" else "?" for c in text)
-    clean = clean.replace("??", "?.")  # no trigraphs
-    return clean if len(clean) <= COMMENT_WIDTH else clean[: COMMENT_WIDTH - 3] + "..."
 
 
 @cache

@@ -10,10 +10,10 @@ import hashlib
 from dataclasses import dataclass
 
 import fstc
-from fstc.codegen.artefact import Codegen, KernelCode, Origin, Param, Scratch, Step
+from fstc.codegen.artefact import Codegen, KernelCode, Origin, Param, Scratch, Step, comment
 from fstc.codegen.lower import lower_part
 from fstc.codegen.program import Block, Line, flatten
-from fstc.codegen.render import KernelView, ParamView, comment, render
+from fstc.codegen.render import KernelView, ParamView, render
 from fstc.device.device import Device
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form

@@ -88,7 +88,9 @@ def test_the_wheel_works_alone(tmp_path: Path) -> None:
     subprocess.run(install, check=True, capture_output=True, text=True)
     shutil.copy(SAMPLES / "softmax_mask.fir", tmp_path)
     small = ("softmax_mask.fir", "--bind", "B=1", "--bind", "H=1")
-    for command in (("build", *small, "-o", "s.fpk"), ("verify", *small, "--target", "host"), ("ops",), ("doctor",)):
+    on_host = ("verify", *small, "--target", "host")
+    page = ("plan", *small, "--emit", "html")
+    for command in (("build", *small, "-o", "s.fpk"), on_host, page, ("ops",), ("doctor",)):
         done = subprocess.run(
             [sys.executable, "-m", "fstc", *command],
             cwd=tmp_path,
