@@ -32,7 +32,7 @@ def analyze(graph: Graph) -> Analysis:
             with timed("axes"):
                 axes[region.hash] = find_axes(region.graph)
             with timed("floors"):
-                floor, unfused = _floor(region.graph), _unfused(region.graph)
+                floor, unfused = _floor(region.graph, axes[region.hash]), _unfused(region.graph)
         else:
             floor, unfused = facts[same].floor, facts[same].unfused
         found = axes[region.hash]
@@ -82,8 +82,8 @@ def analyze(graph: Graph) -> Analysis:
     return Analysis(ops=tuple(ops), regions=tuple(facts), value_bytes=tuple(v.type.nbytes for v in graph.values))
 
 
-def _floor(graph: Graph) -> int:
-    return floor_bytes(make_pattern(graph))
+def _floor(graph: Graph, axes: Axes) -> int:
+    return floor_bytes(make_pattern(graph, axes))
 
 
 def _unfused(graph: Graph) -> int:

@@ -156,9 +156,9 @@ class Pattern:
         return max((r.phase for r in self.roots), default=0) + 1
 
 
-def make_pattern(graph: Graph) -> Pattern:
-    """Facts of a stand-alone graph. ``pattern.refusal`` says why it cannot be one kernel, if so."""
-    pattern = Pattern(graph, find_axes(graph))
+def make_pattern(graph: Graph, axes: Axes | None = None) -> Pattern:
+    """Facts of a stand-alone graph, whose axes may be known. ``pattern.refusal`` says why it cannot be one kernel."""
+    pattern = Pattern(graph, axes or find_axes(graph))
     try:
         _Walker(pattern).run()
     except _TooMany:

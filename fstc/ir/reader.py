@@ -20,7 +20,7 @@ from fstc.support.diagnostics import Diagnostic, FstcError, Label
 from fstc.support.source import Source, Span
 from fstc.support.suggest import alternatives, clipped
 
-MAX_BYTES = 8 << 20
+MAX_BYTES = 64 << 20
 MAX_DEPTH = 64
 MAX_TOKEN, MAX_STRING = 4096, 65536
 MAX_SYNTAX_ERRORS = 20

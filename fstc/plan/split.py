@@ -34,16 +34,16 @@ def split_choices(graph: Graph, device: Device) -> tuple[tuple[Split, ...], ...]
 
 def _choose(graph: Graph, device: Device, waves: int) -> tuple[Split, ...]:
     """Splits in program order. A reduction over the rows of one that stays whole stays whole with it."""
-    users = graph.users()
+    below = _largest_below(graph)
     found: list[Split] = []
     whole: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     for node in graph.nodes:
         if waves and node.op.form is Form.REDUCE and len(node.outputs) == 1:
             key = graph.type(node.inputs[0]).shape, reduced_dims(node)
-            split = _split(graph, node, users, device, waves) if node.op.monoid and not node.regions else None
+            split = _split(graph, node, below, device, waves) if node.op.monoid and not node.regions else None
             if split:
                 found.append(split)
-            elif _meets_operand(graph, node, users):
+            elif _meets_operand(graph, node, below):
                 whole.add(key)
     return tuple(s for s in found if _space(graph, s) not in whole)
 
@@ -53,7 +53,7 @@ def _space(graph: Graph, split: Split) -> tuple[tuple[int, ...], tuple[int, ...]
     return graph.type(node.inputs[0]).shape, reduced_dims(node)
 
 
-def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device: Device, waves: int) -> Split | None:
+def _split(graph: Graph, node: Node, below: list[int], device: Device, waves: int) -> Split | None:
     operand, result = graph.type(node.inputs[0]), graph.type(node.outputs[0])
     if not operand.elements or operand.nbytes < SMALL:
         return None
@@ -62,7 +62,7 @@ def _split(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...], device:
         return None
     inner = max(n for n, e in enumerate(operand.shape) if e > 1)
     blocks = result.elements if inner in axes else -(-result.elements // TILE)
-    stitched = _meets_operand(graph, node, users)
+    stitched = _meets_operand(graph, node, below)
     if blocks >= device.sms or (stitched and _alone(operand.nbytes, blocks, device)):
         return None
     each = operand.elements // max(result.elements, 1)
@@ -95,18 +95,16 @@ def _parts(extent: int, target: int) -> int:
     return min(near, key=lambda d: (abs(d - target), d)) if near else target
 
 
-def _meets_operand(graph: Graph, node: Node, users: tuple[tuple[int, ...], ...]) -> bool:
+def _largest_below(graph: Graph) -> list[int]:
+    """Per value the elements of the largest value that is computed from it."""
+    found = [0] * len(graph.values)
+    for node in reversed(graph.nodes):
+        largest = max((max(graph.type(v).elements, found[v]) for v in node.outputs), default=0)
+        for v in node.inputs:
+            found[v] = max(found[v], largest)
+    return found
+
+
+def _meets_operand(graph: Graph, node: Node, below: list[int]) -> bool:
     """Whether some user of the result is as large as the operand: it would read it again."""
-    size = graph.type(node.inputs[0]).elements
-    stack, seen = [node.outputs[0]], set[int]()
-    while stack:
-        value = stack.pop()
-        for user in users[value]:
-            if user in seen:
-                continue
-            seen.add(user)
-            for out in graph.nodes[user].outputs:
-                if graph.type(out).elements >= size:
-                    return True
-                stack.append(out)
-    return False
+    return below[node.outputs[0]] >= graph.type(node.inputs[0]).elements

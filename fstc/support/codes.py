@@ -41,7 +41,7 @@ FST0002 a file cannot be written
     The folder is missing, full or not writable. The target was left as it was: fstc writes beside it
     and renames.
 FST0003 a file is too large
-    Inputs are bounded so that a wrong file is refused at once. A .fir is at most 8 MiB; large
+    Inputs are bounded so that a wrong file is refused at once. A .fir is at most 64 MiB; large
     constants belong into a safetensors file beside it.
 FST0004 not an artefact, or a damaged one
     The file is no JSON, is cut off, lacks the envelope, or a field has the wrong type or an unknown

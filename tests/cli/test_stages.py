@@ -166,6 +166,23 @@ def test_frozen_builds_only_from_the_cache(fstc: Fstc, tmp_path: Path, monkeypat
     assert (tmp_path / "t.fpk").read_bytes() == (tmp_path / "s.fpk").read_bytes()
 
 
+def test_profile_goes_to_stderr_and_changes_no_output(fstc: Fstc) -> None:
+    plain = fstc("plan", SOFTMAX, "--format", "json")
+    done = fstc("plan", SOFTMAX, "--format", "json", "--profile")
+    assert (done.code, done.out) == (0, plain.out)
+    names = [line.split()[0] for line in done.err.splitlines() if line.strip()]
+    assert names[:3] == ["where", "fstc", "parse"]
+    assert {"syntax", "analyze", "axes", "floors", "plan", "encode", "decode", "regions"} <= set(names)
+
+
+def test_profile_of_a_refused_file(fstc: Fstc, tmp_path: Path) -> None:
+    (tmp_path / "bad.fir").write_text("func @f(%x: f32[4]) -> (f32[4]) { return %y }")
+    done = fstc("plan", "bad.fir", "--profile")
+    assert done.code == 3
+    assert "FST0202" in done.err
+    assert "syntax" in done.err
+
+
 def test_dump_and_time_observe(fstc: Fstc, tmp_path: Path) -> None:
     done = fstc("plan", SOFTMAX, "--dump", "d", "--time")
     assert [line.split()[0] for line in done.err.splitlines()] == ["parse", "analyze", "plan"]
