@@ -85,14 +85,20 @@ class Mover:
     def _between(self, a: int, b: int) -> Iterator[Move]:
         """Moves along one edge: what only ``b`` needs goes down, what needs nothing else of ``b`` goes up."""
         members = self.partition.members
-        seen: set[Members] = set()
-        for ops, source, target in (*self._down(a, b), *self._up(a, b)):
-            if ops in seen or ops == members[source] or any(not ops.isdisjoint(g) for g in self.judge.steering.kept):
-                continue
-            seen.add(ops)
+        for ops, source, target in self.offered(a, b):
             gain = self._gain(ops, members[source], members[target])
             if gain > 0:
                 yield Move(ops, members[source] - ops, source, target, gain)
+
+    def offered(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
+        """(ops, from, to) of the moves along an edge that wishes allow, each once."""
+        members = self.partition.members
+        seen: set[Members] = set()
+        for ops, source, target in (*self._down(a, b), *self._up(a, b)):
+            kept = any(not ops.isdisjoint(group) for group in self.judge.steering.kept)
+            if ops not in seen and ops != members[source] and not kept:
+                seen.add(ops)
+                yield ops, source, target
 
     def _down(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
         """For each value of ``a`` that only ``b`` reads: its op, and what in ``a`` is there for it alone."""
@@ -134,6 +140,15 @@ class Mover:
         now = pricer.time(source) + pricer.time(target)
         then = pricer.time(rest) + pricer.time(grown)
         return now - then if then < now * EQUAL else 0.0
+
+    def with_moved(self, ops: Members, source: int, target: int) -> Partition | None:
+        """The partition after one move, unless clusters would then wait for each other."""
+        members = dict(self.partition.members)
+        members[source] -= ops
+        members[target] |= ops
+        if _wait_in_circles(members.values(), self.partition.users):
+            return None
+        return Partition(members.values(), self.partition.users)
 
     def _apply(self, moves: list[Move]) -> bool:
         """Make the moves unless clusters would then wait for each other."""

@@ -30,8 +30,10 @@ from fstc.plan.explore import Width
 from fstc.plan.folding import constants as constants_of
 from fstc.plan.folding import folded_ops
 from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.moves import Mover
 from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
 from fstc.plan.pack import Item, Packer
+from fstc.plan.polish import Polisher
 from fstc.plan.pricer import Equal, Pricer
 from fstc.plan.refine import Refiner
 from fstc.plan.search import search
@@ -151,9 +153,11 @@ def _plan_split(
     folding = constants_of if options.strategy == NONE else folded_ops
     named = {graph.values[v].node for v in wishes.named}
     pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal)
-    found = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
+    found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
     pricer = found.judge.pricer  # it knows what the search repeats
     packer = Packer(pricer, options.strategy == STITCH, found.judge.steering.pinned)
+    if delta is not None:
+        Polisher(found, Mover(found.judge, delta, found.partition), packer).run()
     launches = packer.run(found.partition)
     kernels = tuple(
         describe_launch(
@@ -174,7 +178,9 @@ def _plan_split(
     return PlannedRegion(plan, back, graph)
 
 
-def _searched(pricer: Pricer, options: PlanOptions, pairs: frozenset[tuple[int, int]], steering: Steering) -> Refiner:
+def _searched(
+    pricer: Pricer, options: PlanOptions, pairs: frozenset[tuple[int, int]], steering: Steering
+) -> tuple[Refiner, Delta | None]:
     """The best partition under a strategy; what loop fusion finds is one of the places that stitching starts from."""
     width = Width(options.top_k, options.beam_width, options.group_size)
 
@@ -186,7 +192,7 @@ def _searched(pricer: Pricer, options: PlanOptions, pairs: frozenset[tuple[int, 
     judge, delta = by(options.strategy)
     found = search(judge, delta, width)
     if options.strategy != STITCH or delta is None or len(found.partition.members) < 2:
-        return found
+        return found, delta
     loops = search(*by(CLASSIC), width)
     onward = Refiner(
         replace(judge, pricer=loops.judge.pricer),
@@ -194,7 +200,7 @@ def _searched(pricer: Pricer, options: PlanOptions, pairs: frozenset[tuple[int, 
         [d for d in loops.decisions if d.code != "FSN023"],
     )
     onward.run(delta)
-    return onward if onward.time() < found.time() * EQUAL else found
+    return (onward if onward.time() < found.time() * EQUAL else found), delta
 
 
 def apart_of(pairs: Iterable[tuple[int, int]], wished: Mapping[int, frozenset[int]]) -> dict[int, frozenset[int]]:

@@ -17,6 +17,11 @@ SMALL = 1 << 18  # bytes below which one launch is cheaper than two
 TILE = 128  # results of a column reduction that one block makes
 LEAST = 1024  # elements a part should have
 WAVES = (0, 2, 8, 32)  # blocks an SM that the parts should make; each is planned, the fastest plan stays
+MIDDLE = 8  # of these, for what is split beside a mixed pass
+MIXED = (2, 8, 16)  # blocks an SM of a pass that reduces rows and columns
+
+Space = tuple[tuple[int, ...], tuple[int, ...]]
+"""Shape of a reduction's operand, and the dimensions that it removes."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +34,28 @@ class Split:
 
 def split_choices(graph: Graph, device: Device) -> tuple[tuple[Split, ...], ...]:
     """Distinct sets of splits of a region's graph that are worth planning; the first is to split nothing."""
-    return tuple(dict.fromkeys(_choose(graph, device, waves) for waves in WAVES))
+    ways = [(waves, 0) for waves in WAVES] + [(MIDDLE, mixed) for mixed in MIXED]
+    return tuple(dict.fromkeys(_choose(graph, device, waves, mixed) for waves, mixed in ways))
 
 
-def _choose(graph: Graph, device: Device, waves: int) -> tuple[Split, ...]:
-    """Splits in program order. A reduction over the rows of one that stays whole stays whole with it."""
+def _choose(graph: Graph, device: Device, waves: int, mixed: int) -> tuple[Split, ...]:
+    """Splits in program order. A reduction over the rows of one that stays whole stays whole with it.
+
+    ``mixed``: blocks an SM, where a reduction down the columns meets one along the rows of the same space: one
+    pass can make both when a block has all columns of some rows, so that a part is a block. 0: not looked for.
+    """
     below = _largest_below(graph)
+    crossing = _crossing(graph) if mixed else frozenset()
+    if mixed and not crossing:
+        return ()
     found: list[Split] = []
-    whole: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
+    whole: set[Space] = set()
     for node in graph.nodes:
         if waves and node.op.form is Form.REDUCE and len(node.outputs) == 1:
             key = graph.type(node.inputs[0]).shape, reduced_dims(node)
-            split = _split(graph, node, below, device, waves) if node.op.monoid and not node.regions else None
+            split = None
+            if node.op.monoid and not node.regions:
+                split = _split(graph, node, below, device, waves, mixed if key in crossing else 0)
             if split:
                 found.append(split)
             elif _meets_operand(graph, node, below):
@@ -48,12 +63,23 @@ def _choose(graph: Graph, device: Device, waves: int) -> tuple[Split, ...]:
     return tuple(s for s in found if _space(graph, s) not in whole)
 
 
-def _space(graph: Graph, split: Split) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _space(graph: Graph, split: Split) -> Space:
     node = graph.nodes[graph.values[split.value].node]
     return graph.type(node.inputs[0]).shape, reduced_dims(node)
 
 
-def _split(graph: Graph, node: Node, below: list[int], device: Device, waves: int) -> Split | None:
+def _crossing(graph: Graph) -> frozenset[Space]:
+    """Spaces of reductions that meet another reduction of the same operand shape over other dimensions."""
+    spaces = {(graph.type(n.inputs[0]).shape, reduced_dims(n)) for n in graph.nodes if n.op.form is Form.REDUCE}
+    by_shape: dict[tuple[int, ...], list[tuple[int, ...]]] = {}
+    for shape, axes in spaces:
+        by_shape.setdefault(shape, []).append(axes)
+    return frozenset(
+        (shape, axes) for shape, axes in spaces if any(set(axes).isdisjoint(other) for other in by_shape[shape])
+    )
+
+
+def _split(graph: Graph, node: Node, below: list[int], device: Device, waves: int, mixed: int) -> Split | None:
     operand, result = graph.type(node.inputs[0]), graph.type(node.outputs[0])
     if not operand.elements or operand.nbytes < SMALL:
         return None
@@ -66,7 +92,8 @@ def _split(graph: Graph, node: Node, below: list[int], device: Device, waves: in
     if blocks >= device.sms or (stitched and _alone(operand.nbytes, blocks, device)):
         return None
     each = operand.elements // max(result.elements, 1)
-    target = min(waves * device.sms // max(blocks, 1), each * (1 if inner in axes else TILE) // LEAST)
+    wanted = mixed * device.sms if mixed and inner not in axes else waves * device.sms // max(blocks, 1)
+    target = min(wanted, each * (1 if inner in axes else TILE) // LEAST)
     dim = max(axes, key=lambda a: (operand.shape[a], -a))
     parts = _parts(operand.shape[dim], target)
     if parts < 2:
