@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fstc.cli.environment import cache_folder
+from fstc.cli.expectations import checked, expect_option, read_expectations, tell
 from fstc.cli.output import note, progress, show, write_out
 from fstc.cli.shared import (
     bind_option,
@@ -28,8 +30,11 @@ from fstc.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from fstc.build.artefact import Finding
+    from fstc.build.artefact import Finding, Manifest
     from fstc.driver.host import Toolbox
+    from fstc.driver.work import Work
+    from fstc.report.expect.check import Verdict
+    from fstc.report.expect.parse import Expectations
 
 DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512",)}
 
@@ -51,6 +56,7 @@ DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512
     type=click.Choice(tuple(DENIABLE)),
     help="Exit 1, without a package, on such a finding; repeat for more.",
 )
+@expect_option
 @option("--report", is_flag=True, help="Print the resources of every kernel.")
 @option("--embed-constants", is_flag=True, help="Put constants files into the package instead of beside it.")
 @format_option
@@ -66,6 +72,7 @@ def command(
     jobs: int | None,
     frozen: bool,
     denied: tuple[str, ...],
+    expect: str | None,
     report: bool,
     embed_constants: bool,
     format: str,
@@ -78,6 +85,7 @@ def command(
     from fstc.driver.package import BuildOptions, build_package
     from fstc.report.build import build_report
 
+    expected = read_expectations(expect)
     names = listed(device, "device") if device else ()
     work = opened(
         path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages, plan=planner(planning)
@@ -97,13 +105,29 @@ def command(
             work, names or (work.settings.device,), options, cache, lambda p: advance(p.done, p.total, p.kernel)
         )
     refused = _denied(built.findings, denied)
-    if not refused:
+    verdicts = _checked(expected, work, names or (work.settings.device,), built.manifest)
+    as_expected = all(verdict.holds for verdict in verdicts)
+    if not refused and as_expected:
         write_out(built.package, target)
     if target != "-":
         show(build_report(target, built.manifest, built.compiled, built.cached, full=report), format)
     for finding in refused:
         note(f"denied: {finding.code} {finding.device} {finding.kernel}: {finding.message}")
-    return 1 if refused else 0
+    if expected:
+        tell(verdicts, format)
+    return 0 if as_expected and not refused else 1
+
+
+def _checked(
+    expected: Expectations | None, work: Work, devices: Sequence[str], manifest: Manifest
+) -> tuple[Verdict, ...]:
+    """Expectations that name a device are about that one, where the package is for it; else about all."""
+    if expected is None:
+        return ()
+    named = expected.device.words if expected.device else ()
+    pairs = list(zip(devices, manifest.devices, strict=True))
+    wanted = [(device, entry) for device, entry in pairs if entry.name in named] or pairs
+    return tuple(v for device, entry in wanted for v in checked(expected, work.on(device), entry))
 
 
 def _denied(findings: tuple[Finding, ...], denied: tuple[str, ...]) -> list[Finding]:
