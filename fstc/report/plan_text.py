@@ -24,9 +24,8 @@ from collections.abc import Iterator, Sequence
 
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
-from fstc.ir.regions import Region, find_regions
-from fstc.ir.rewrite import apply_rewrites
 from fstc.plan.artefact import Decision, Kernel, Part, Plan
+from fstc.report.launches import launches_of
 from fstc.support.text import filled
 
 MOST_DECLINED = 12  # lines of what was kept apart; a golden of hundreds of lines is read by nobody
@@ -47,23 +46,22 @@ def _head(name: str, plan: Plan) -> Iterator[str]:
 
 def _steps(graph: Graph, plan: Plan) -> Iterator[str]:
     """Launches in order; library calls between two regions on one line, a region that was there before as a repeat."""
-    planned = _planned_graphs(graph, plan)
+    made = launches_of(graph, plan)
     shown: set[tuple[int, int]] = set()
     calls: list[str] = []
     repeats: list[str] = []
-    for step in plan.steps:
-        if step.kind == "library":
-            calls.append(f"%{graph.values[graph.nodes[step.node].outputs[0]].name}")
+    for step in made.steps:
+        if step.kernel is None:
+            calls.append(f"%{made.tensors[step.writes[0]].name}")
             continue
-        region = plan.regions[step.region]
-        kernel = region.kernels[step.kernel]
-        if (step.region, step.kernel) in shown:
-            repeats.append(kernel.name)
+        place = made.places[step.place]
+        if (place.region, step.number) in shown:
+            repeats.append(step.kernel.name)
             continue
         yield from _between(calls, repeats)
         calls, repeats = [], []
-        shown.add((step.region, step.kernel))
-        yield from _kernel(planned[step.region], kernel)
+        shown.add((place.region, step.number))
+        yield from _kernel(place.graph, step.kernel)
     yield from _between(calls, repeats)
 
 
@@ -72,14 +70,6 @@ def _between(calls: Sequence[str], repeats: Sequence[str]) -> Iterator[str]:
         yield from ("", *filled("library: ", calls))
     if repeats:
         yield from ("", *filled("again: ", [f"{name} x{n}" for name, n in Counter(repeats).items()]))
-
-
-def _planned_graphs(graph: Graph, plan: Plan) -> list[Graph]:
-    """The graph that the kernels of each region of the plan speak of."""
-    first: dict[str, Region] = {}
-    for region in find_regions(graph):
-        first.setdefault(region.hash, region)
-    return [apply_rewrites(first[r.hash].graph, [(w.value, w.dim, w.parts) for w in r.rewrites]) for r in plan.regions]
 
 
 def _kernel(graph: Graph, kernel: Kernel) -> Iterator[str]:

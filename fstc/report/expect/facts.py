@@ -1,7 +1,7 @@
 """What a plan says that expectations ask about: its kernels, what each computes, and what the compiler made of it.
 
 Example: ``facts = plan_facts(graph, plan)``; ``facts.launches[0].computes`` are the values that the first launch
-computes, by the names of the model. Equal regions share one plan; a launch has the names of its own region.
+computes, by the names of the model. Equal regions share one plan; a launch has the names of its own place.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from fstc.build.artefact import DeviceEntry, KernelEntry
 from fstc.codegen.artefact import Codegen
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
-from fstc.ir.regions import find_regions
-from fstc.ir.rewrite import rewrite
 from fstc.plan.artefact import Decision, Kernel, Plan
+from fstc.report.launches import launches_of
 
 Key = tuple[int, int]  # region of the plan, kernel of the region
 
@@ -54,6 +53,7 @@ class Launch:
     """
 
     number: int
+    name: str  # of the kernel at its own place
     kernel: KernelFacts
     parts: tuple[tuple[str, ...], ...]
     own: tuple[tuple[str, ...], ...]
@@ -96,18 +96,14 @@ def plan_facts(graph: Graph, plan: Plan, built: tuple[Codegen, DeviceEntry] | No
 
 
 def _launches(graph: Graph, plan: Plan, kernels: Mapping[Key, KernelFacts]) -> Iterator[Launch]:
-    """By region in the order of their depths, which is that of the steps."""
-    count = 0
-    number = {region.hash: n for n, region in enumerate(plan.regions)}
-    for region in find_regions(graph):
-        r = number[region.hash]
-        made = rewrite(region.graph, [(w.value, w.dim, w.parts) for w in plan.regions[r].rewrites])
-        known = {v.name for v in region.graph.values}
-        for k, kernel in enumerate(plan.regions[r].kernels):
-            parts = tuple(_computed(made.graph, part.nodes) for part in kernel.parts)
-            own = tuple(tuple(name for name in part if name in known) for part in parts)
-            yield Launch(count, kernels[r, k], parts, own)
-            count += 1
+    model = {value.name for value in graph.values}
+    made = launches_of(graph, plan)
+    for number, step in enumerate(s for s in made.steps if s.kernel):
+        assert step.kernel is not None
+        place = made.places[step.place]
+        parts = tuple(_computed(place.graph, part.nodes) for part in step.kernel.parts)
+        own = tuple(tuple(name for name in part if name in model) for part in parts)
+        yield Launch(number, step.name, kernels[place.region, step.number], parts, own)
 
 
 def _computed(graph: Graph, nodes: tuple[int, ...]) -> tuple[str, ...]:

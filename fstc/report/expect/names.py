@@ -38,9 +38,7 @@ def stitched(group: Group, facts: PlanFacts) -> str:
         return ""
     first = {name: facts.places[name][0] for name in wanted}
     homes = {launch.number: launch for launch in first.values()}
-    places = [
-        f"{homes[n].kernel.kernel.name} ({few(v for v in wanted if first[v].number == n)})" for n in sorted(homes)
-    ]
+    places = [f"{homes[n].name} ({few(v for v in wanted if first[v].number == n)})" for n in sorted(homes)]
     return f"in {len(places)} kernels: {_some(places)}{_reason(wanted, facts)}"
 
 
@@ -56,7 +54,7 @@ def apart(group: Group, facts: PlanFacts) -> str:
             for side in sorted(sides[name]):
                 other = next((n for s, n in first.items() if s != side and n != name), None)
                 if other is not None:
-                    return f"{launch.kernel.kernel.name} computes both {other} and {name}"
+                    return f"{launch.name} computes both {other} and {name}"
                 first.setdefault(side, name)
     return ""
 
