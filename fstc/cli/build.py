@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fstc.cli.environment import cache_folder
-from fstc.cli.expectations import checked, expect_option, read_expectations, tell
+from fstc.cli.expectations import checked_package, expect_option, read_expectations, tell
 from fstc.cli.output import note, progress, show, write_out
 from fstc.cli.shared import (
     bind_option,
@@ -30,11 +29,8 @@ from fstc.cli.shared import (
 )
 
 if TYPE_CHECKING:
-    from fstc.build.artefact import Finding, Manifest
+    from fstc.build.artefact import Finding
     from fstc.driver.host import Toolbox
-    from fstc.driver.work import Work
-    from fstc.report.expect.check import Verdict
-    from fstc.report.expect.parse import Expectations
 
 DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512",)}
 
@@ -105,7 +101,7 @@ def command(
             work, names or (work.settings.device,), options, cache, lambda p: advance(p.done, p.total, p.kernel)
         )
     refused = _denied(built.findings, denied)
-    verdicts = _checked(expected, work, names or (work.settings.device,), built.manifest)
+    verdicts = checked_package(expected, work.value("graph"), built.package) if expected else ()
     as_expected = all(verdict.holds for verdict in verdicts)
     if not refused and as_expected:
         write_out(built.package, target)
@@ -116,18 +112,6 @@ def command(
     if expected:
         tell(verdicts, format)
     return 0 if as_expected and not refused else 1
-
-
-def _checked(
-    expected: Expectations | None, work: Work, devices: Sequence[str], manifest: Manifest
-) -> tuple[Verdict, ...]:
-    """Expectations that name a device are about that one, where the package is for it; else about all."""
-    if expected is None:
-        return ()
-    named = expected.device.words if expected.device else ()
-    pairs = list(zip(devices, manifest.devices, strict=True))
-    wanted = [(device, entry) for device, entry in pairs if entry.name in named] or pairs
-    return tuple(v for device, entry in wanted for v in checked(expected, work.on(device), entry))
 
 
 def _denied(findings: tuple[Finding, ...], denied: tuple[str, ...]) -> list[Finding]:

@@ -17,8 +17,8 @@ from fstc.cli.output import note, show_diagnostics, write_out
 from fstc.cli.shared import GITHUB, into_folder, option
 
 if TYPE_CHECKING:
-    from fstc.build.artefact import DeviceEntry
     from fstc.driver.work import Work
+    from fstc.ir.graph import Graph
     from fstc.report.expect.check import Verdict
     from fstc.report.expect.parse import Expectations
     from fstc.report.table import Report
@@ -42,15 +42,34 @@ def read_expectations(path: str | None) -> Expectations | None:
     return parse_expectations(read_bytes(Path(path), FILE_LIMIT), path)
 
 
-def checked(expected: Expectations | None, work: Work, entry: DeviceEntry | None = None) -> tuple[Verdict, ...]:
-    """Nothing where nothing is expected. ``entry``: what the compiler made of this plan, from a manifest."""
-    if expected is None:
-        return ()
+def checked(expected: Expectations, work: Work) -> tuple[Verdict, ...]:
+    """About a plan."""
     from fstc.report.expect.check import check
     from fstc.report.expect.facts import plan_facts
 
-    built = (work.value("codegen"), entry) if entry else None
-    return check(expected, plan_facts(work.value("graph"), work.value("plan"), built))
+    return check(expected, plan_facts(work.value("graph"), work.value("plan")))
+
+
+def checked_package(expected: Expectations, graph: Graph, data: bytes, device: str = "") -> tuple[Verdict, ...]:
+    """About the plans in a package, and what the compiler made of them.
+
+    Of several devices the one that was asked for, or that the expectations name; where neither is in it, all.
+    """
+    from fstc.build.package import Package
+    from fstc.plan.artefact import Plan
+    from fstc.report.expect.check import check
+    from fstc.report.expect.facts import plan_facts
+    from fstc.support.artefact import decode
+
+    asked = (device,) if device else expected.device.words if expected.device else ()
+    with Package.from_bytes(data) as package:
+        entries = [e for e in package.manifest.devices if e.name in asked] or package.manifest.devices
+        return tuple(
+            verdict
+            for entry in entries
+            for plan in [decode(package.plan(entry), Plan, entry.plan)]
+            for verdict in check(expected, plan_facts(graph, plan, (package.codegen(entry), entry)))
+        )
 
 
 def write_expected(target: str, work: Work) -> None:

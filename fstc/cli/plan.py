@@ -11,6 +11,7 @@ import click
 
 from fstc.cli.expectations import (
     checked,
+    checked_package,
     expect_option,
     read_expectations,
     tell,
@@ -43,6 +44,8 @@ from fstc.plan.options import STRATEGIES, PlanOptions
 
 if TYPE_CHECKING:
     from fstc.driver.work import Work
+    from fstc.report.expect.check import Verdict
+    from fstc.report.expect.parse import Expectations
     from fstc.report.table import Report
 
 BRIEF = "brief"
@@ -122,7 +125,7 @@ def command(
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
     report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
-    verdicts = checked(expected, work)
+    verdicts = _checked(expected, work, path) if expected else ()
     pages = _pages(work, emits, output)
     if output and not (output == "-" and emits):
         write_artefact(work, "plan", output)
@@ -136,6 +139,15 @@ def command(
     elif "-" not in (output, write_expect):
         _print(work, with_verdicts(report, verdicts), format)
     return ends if expected is None or tell(verdicts, format) else 1
+
+
+def _checked(expected: Expectations, work: Work, path: str) -> tuple[Verdict, ...]:
+    """Of a package also what the compiler did."""
+    from fstc.driver.files import is_package
+
+    if is_package(path):
+        return checked_package(expected, work.value("graph"), Path(path).read_bytes(), work.settings.device)
+    return checked(expected, work)
 
 
 def _print(work: Work, report: Report, format: str) -> None:

@@ -209,7 +209,8 @@ FST0431 an expectation is broken
     the expectation when the change is meant.
 FST0432 an expectation that cannot be checked
     Spills are known when kernels are compiled, not when they are planned. Such an expectation fails rather than pass
-    unseen: check it with `fstc build --expect`, or keep it in a file of its own.
+    unseen: check it with `fstc build --expect`, or of a package with `fstc plan model.fpk --expect`, and keep it in a
+    file of its own.
 """,
     exit=FINDING,
 )

@@ -206,6 +206,7 @@ def test_build_checks_what_the_compiler_did(fstc: Fstc) -> None:
     done = fstc("build", SOFTMAX, *SMALL, "--expect", "e.yaml", "-o", "s.fpk")
     assert done.code == 0, done.err
     assert "4 expectations met" in done.err
+    assert fstc("plan", "s.fpk", "--expect", "e.yaml").code == 0, "a package knows it too"
     expect("device: h200\nkernel: {'k*': {registers: 1}}\n", "f.yaml")
     done = fstc("build", SOFTMAX, *SMALL, "--expect", "f.yaml", "-o", "t.fpk")
     assert done.code == 1
@@ -218,6 +219,10 @@ def test_build_checks_each_device(fstc: Fstc) -> None:
     expect("kernels: 9\n")
     done = fstc("build", SOFTMAX, *SMALL, "--device", "h200,a100", "--expect", "e.yaml", "-o", "s.fpk")
     assert (done.code, done.err.count("kernels is 1, expected 9")) == (1, 2)
+    assert fstc("build", SOFTMAX, *SMALL, "--device", "h200,a100", "-o", "two.fpk").code == 0
+    expect("device: a100\nspills: 0\n", "spills.yaml")
+    assert fstc("plan", "two.fpk", "--device", "a100", "--expect", "spills.yaml").code == 0
+    assert "device is h200" in fstc("plan", "two.fpk", "--device", "h200", "--expect", "spills.yaml").err
     expect("device: a100\nkernels: 9\n")
     done = fstc("build", SOFTMAX, *SMALL, "--device", "h200,a100", "--expect", "e.yaml", "-o", "s.fpk")
     assert (done.code, done.err.count("kernels is 1, expected 9"), done.err.count("device is")) == (1, 1, 0)

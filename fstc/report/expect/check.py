@@ -28,7 +28,7 @@ from fstc.support.suggest import alternatives
 
 MOST_HINTS = 20  # of what may have been meant, where a name is not found
 BROKEN, UNKNOWN = "FST0431", "FST0432"
-NEEDS_PACKAGE = "check it where kernels are compiled: `fstc build --expect`"
+NEEDS_PACKAGE = "check it with `fstc build --expect`, or a package: `fstc plan model.fpk --expect`"
 
 
 @dataclass(frozen=True)

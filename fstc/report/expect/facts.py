@@ -16,6 +16,8 @@ from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
 from fstc.plan.artefact import Decision, Kernel, Plan
 from fstc.report.launches import launches_of
+from fstc.support.artefact import rerun_help
+from fstc.support.diagnostics import Diagnostic, FstcError
 
 Key = tuple[int, int]  # region of the plan, kernel of the region
 
@@ -114,8 +116,15 @@ def _computed(graph: Graph, nodes: tuple[int, ...]) -> tuple[str, ...]:
 def _compiled(plan: Plan, codegen: Codegen, entry: DeviceEntry) -> dict[Key, KernelEntry]:
     """Equal kernels were compiled once; the steps say which is which."""
     by_symbol = {kernel.symbol: kernel for kernel in entry.kernels}
+    compiled = [by_symbol.get(kernel.symbol) for kernel in codegen.kernels]
     found = {}
-    for planned, step in zip(plan.steps, codegen.steps, strict=True):
-        if step.kernel >= 0:
-            found[planned.region, planned.kernel] = by_symbol[codegen.kernels[step.kernel].symbol]
+    fits = [step.kind for step in plan.steps] == [step.kind for step in codegen.steps]
+    for planned, step in zip(plan.steps, codegen.steps, strict=False):
+        kernel = compiled[step.kernel] if 0 <= step.kernel < len(compiled) else None
+        if kernel:
+            found[planned.region, planned.kernel] = kernel
+        fits &= (kernel is not None) == (step.kind == "kernel")
+    if not fits:
+        message = f"the kernels for {entry.name} are not those of the plan beside them"
+        raise FstcError(Diagnostic("FST0007", message, help=rerun_help("package")))
     return found

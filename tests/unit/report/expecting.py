@@ -48,8 +48,8 @@ def facts(strategy: str = "stitch", text: str = TEXT) -> PlanFacts:
 
 
 @cache
-def built(spilled: int = 0, registers: int = 40, blocks_per_sm: int = 1) -> PlanFacts:
-    """The same as if a compiler had used these; no compiler is asked."""
+def built(spilled: int = 0, registers: int = 40, blocks_per_sm: int = 1, plan: str = "stitch") -> PlanFacts:
+    """The same as if a compiler had used these; no compiler is asked. ``plan``: the strategy of another one."""
     planned = facts()
     codegen, _ = generate(planned.graph, planned.plan, load_device("h200"))
     used = Resources(
@@ -67,7 +67,7 @@ def built(spilled: int = 0, registers: int = 40, blocks_per_sm: int = 1) -> Plan
     entry = DeviceEntry(
         name="h200", title="", arch="sm_90", sms=132, shared_per_block_max=0, plan="p", codegen="c", kernels=kernels
     )
-    return plan_facts(planned.graph, planned.plan, (codegen, entry))
+    return plan_facts(planned.graph, facts(plan).plan, (codegen, entry))
 
 
 def verdicts(text: str, about: PlanFacts | None = None) -> tuple[Verdict, ...]:

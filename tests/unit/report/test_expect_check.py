@@ -15,7 +15,7 @@ from fstc.plan.artefact import Plan
 from fstc.report.expect.check import MOST_HINTS
 from fstc.report.expect.facts import plan_facts
 from fstc.support.artefact import decode, encode
-from fstc.support.diagnostics import render_github
+from fstc.support.diagnostics import FstcError, render_github
 from tests.unit.report.expecting import FILE, broken, built, facts, verdicts
 
 
@@ -111,6 +111,12 @@ def test_with_a_package_resources_are_the_compiler_s() -> None:
     assert not broken(text)
     [line] = broken(text, built(blocks_per_sm=half))
     assert f"occupancy is {planned.occupancy / 2:.0%}" in line
+
+
+def test_a_package_of_another_plan_is_refused() -> None:
+    with pytest.raises(FstcError) as caught:
+        built(plan="none")
+    assert caught.value.diagnostics[0].code == "FST0007"
 
 
 def test_figures_are_those_of_the_plan_file() -> None:
