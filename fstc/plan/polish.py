@@ -1,7 +1,7 @@
 """Last changes of a small plan, judged by the time of all its launches together, packing included.
 
-Example: two kernels that were kept apart for half a microsecond follow each other; joined, they are ready early
-enough to share the launch of a third. Only whole plans show that, and each has to be packed anew, so it is tried where a
+Example: two kernels that were kept apart for half a microsecond follow each other; joined, they are early enough to
+share the launch of a third. Only whole plans show that, and each has to be packed anew, so it is tried where a
 region has few kernels.
 """
 

@@ -180,4 +180,13 @@ FSN041 no room on chip between phases
     it.
 
     To do: shorter rows, or a device with more shared memory, keep it.
+FSN050 more bytes than the floor
+    Several launches move this tensor: it is written by one and read by another, or read by both. The floor
+    counts what comes from outside once and what goes outside once.
+
+    Shown: the tensor and the last kernel that needs it, the megabytes above the floor, the scheme of composition that
+    would keep it on chip, and as a negative gain what it costs to stay: these bytes at full rate and a launch.
+
+    To do: nothing in the model. Cluster and grid composition and loops over rows around all phases are not planned by
+    this version; the line says what each would be worth.
 """
