@@ -1,4 +1,4 @@
-"""The planner against the best plan there is, under the same prices, on small graphs; and the solver against brute force.
+"""The planner against the best plan there is, under the same prices, on small graphs; the solver against brute force.
 
 ``python bench/optimum.py`` prints the distribution and the worst graphs.
 """
