@@ -19,7 +19,7 @@ from fstc.plan.artefact import AxisPlace
 from fstc.support.diagnostics import InternalError
 
 Array = Any
-LEVELS = 3  # dimensions 0, 1, 2 of every array: blocks, warps, lanes
+WARP, LANE, OTHERS = 0, 1, 2  # dimensions of every array; then axes in the thread, axes on the grid, window loops
 
 
 def poison(dtype: DType) -> Array:
@@ -29,18 +29,28 @@ def poison(dtype: DType) -> Array:
 
 
 class Threads:
-    """All threads of one part. Arrays have a dimension each for blocks, warps, lanes, every axis and every window loop.
+    """All threads of one part. Arrays have a dimension each for warps, lanes, what a thread has of every axis, the
+    blocks along every axis, and every window loop.
 
-    The dimension of an axis counts what one thread has of it: vector elements, then serial steps. A dimension
-    along which nothing differs has size one.
+    What a thread has of an axis counts vector elements, then serial steps. A dimension along which nothing differs has
+    size one.
     """
 
-    def __init__(self, axes: Sequence[str], places: Mapping[str, AxisPlace], blocks: int, windows: Sequence[str]) -> None:
-        self.places, self.blocks = places, blocks
+    def __init__(self, places: Mapping[str, AxisPlace], blocks: int, windows: Sequence[str]) -> None:
+        self.places = places
         self.warps = max((p.warp_stride * p.warps for p in places.values()), default=1)
         self.lanes = max((p.lane_stride * p.lanes for p in places.values()), default=1)
-        self.dims = {name: LEVELS + n for n, name in enumerate((*axes, *windows))}
-        self.rank = LEVELS + len(self.dims)
+        self.dims = {axis: OTHERS + n for n, axis in enumerate(places)}
+        self.grid = {axis: OTHERS + len(places) + n for n, axis in enumerate(places)}
+        self.windows = {name: OTHERS + 2 * len(places) + n for n, name in enumerate(windows)}
+        self.rank = OTHERS + 2 * len(places) + len(windows)
+        stride = 1
+        for p in sorted((p for p in places.values() if p.grid > 1), key=lambda p: p.grid_stride):
+            if p.grid_stride != stride:
+                raise InternalError(f"the blocks along {p.axis} are {p.grid_stride} apart, the others are {stride}")
+            stride *= p.grid
+        if stride != blocks:
+            raise InternalError(f"the axes lie on {stride} blocks, the part has {blocks}")
 
     def along(self, dim: int, values: Array) -> Array:
         """Values that differ along one dimension only."""
@@ -48,20 +58,19 @@ class Threads:
         shape[dim] = len(values)
         return values.reshape(shape)
 
-    def digit(self, level: int, count: int, stride: int, radix: int) -> Array:
-        """One digit of the block, warp or lane number."""
-        if radix == 1:
-            return np.zeros([1] * self.rank, np.int64)
-        return self.along(level, np.arange(count, dtype=np.int64) // stride % radix)
-
     def digits(self, axis: str) -> tuple[Array, Array, Array]:
         """(block, warp, lane) digits of an axis."""
         p = self.places[axis]
         return (
-            self.digit(0, self.blocks, p.grid_stride, p.grid),
-            self.digit(1, self.warps, p.warp_stride, p.warps),
-            self.digit(2, self.lanes, p.lane_stride, p.lanes),
+            self.along(self.grid[axis], np.arange(p.grid, dtype=np.int64)),
+            self._digit(WARP, self.warps, p.warp_stride, p.warps),
+            self._digit(LANE, self.lanes, p.lane_stride, p.lanes),
         )
+
+    def _digit(self, dim: int, count: int, stride: int, radix: int) -> Array:
+        if radix == 1:
+            return np.zeros([1] * self.rank, np.int64)
+        return self.along(dim, np.arange(count, dtype=np.int64) // stride % radix)
 
     def index(self, axis: str) -> Array:
         """Each thread's indices of an axis, as :class:`AxisPlace` defines them; some may lie beyond the extent."""

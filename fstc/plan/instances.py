@@ -152,7 +152,7 @@ class Instances:
                 elif where != var(axis, self.pattern.extent(axis)):
                     raise InternalError(f"%{self._name(value)} is read elsewhere along {axis}")
         for axis, dim in self.threads.dims.items():
-            if axis in self.threads.places and array.shape[dim] > 1 and axis not in self.loops:
+            if array.shape[dim] > 1 and axis not in self.loops:
                 raise InternalError(f"%{self._name(value)} is read outside of the loop over {axis}")
         return array
 
@@ -269,7 +269,7 @@ class Instances:
         inits = node.inputs[1:]
         inner, loops = window_read(graph, node, index)
         for name, extent in loops:
-            self._numbers[name] = self.threads.along(self.threads.dims[name], np.arange(extent, dtype=np.int64))
+            self._numbers[name] = self.threads.along(self.threads.windows[name], np.arange(extent, dtype=np.int64))
         monoid = monoid_of(node)
         if inits:
             first = self.at(inits[0], ())
@@ -284,13 +284,13 @@ class Instances:
         x = np.where(valid, seen, first) if operand.elements else first
         shape = list(np.broadcast_shapes(x.shape, valid.shape))
         for name, extent in loops:
-            shape[self.threads.dims[name]] = extent
+            shape[self.threads.windows[name]] = extent
         x = np.broadcast_to(x, shape)
         state = accumulate(first, dtype) if monoid else first
         for position in product(*(range(extent) for _, extent in loops)):
             step = x
             for (name, _), at in zip(loops, position, strict=True):
-                step = np.take(step, [at], axis=self.threads.dims[name])
+                step = np.take(step, [at], axis=self.threads.windows[name])
             if monoid:
                 state = combine(monoid, state, accumulate(step, dtype))
             else:

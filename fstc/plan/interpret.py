@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -27,10 +26,9 @@ from fstc.ir.rewrite import apply_rewrites
 from fstc.ir.subgraph import extract
 from fstc.ir.types import DType
 from fstc.plan.artefact import Exchange, Kernel, Nest, Part, Plan, Step
-from fstc.plan.chip import LEVELS, Shared, Threads, poison
+from fstc.plan.chip import LANE, WARP, Shared, Threads, poison
 from fstc.plan.instances import Array, Instances, accumulate, monoid_of
 from fstc.plan.run import replaced
-from fstc.support.affine import Index
 from fstc.support.diagnostics import InternalError
 
 NO_INDEX = 2**31 - 1  # of an argmax that has seen nothing
@@ -263,16 +261,16 @@ class _Part:
             masks += [place.lane_stride << k for k in range(place.lanes.bit_length() - 1)]
         lane = np.arange(self.threads.lanes)
         for mask in sorted(masks, reverse=True):
-            state = tuple(_spread(x, 2, self.threads.lanes) for x in state)
-            other = tuple(np.take(x, lane ^ mask, axis=2) for x in state)
+            state = tuple(_spread(x, LANE, self.threads.lanes) for x in state)
+            other = tuple(np.take(x, lane ^ mask, axis=LANE) for x in state)
             state = tuple(_join(str(monoid_of(node)), list(state), list(other)))
         return state
 
     def _publish(self, node: Node, state: State) -> None:
         """The leaders of each warp write its partial results; every thread that shares kept lanes reads them."""
         kept = self.pattern.kept(node)
-        state = tuple(_spread(_spread(x, 2, self.threads.lanes), 1, self.threads.warps) for x in state)
-        content = tuple(np.take(x, self.threads.leader(kept), axis=2) for x in state)
+        state = tuple(_spread(_spread(x, LANE, self.threads.lanes), WARP, self.threads.warps) for x in state)
+        content = tuple(np.take(x, self.threads.leader(kept), axis=LANE) for x in state)
         exchange = self._exchange(node)
         lanes = np.prod([self.threads.places[a].lanes for a in kept], dtype=int)
         each = sum(x.dtype.itemsize for x in state)
@@ -296,7 +294,7 @@ class _Part:
         state: list[Array] | None = None
         for digits in product(*(range(p.warps) for p in places)):
             source = first + sum(d * p.warp_stride for d, p in zip(digits, places, strict=True))
-            other = [np.take(x, source, axis=1) for x in content]
+            other = [np.take(x, source, axis=WARP) for x in content]
             state = other if state is None else _join(str(monoid_of(node)), state, other)
         assert state is not None
         return tuple(state)
@@ -315,32 +313,14 @@ def _threads(pattern: Pattern, part: Part) -> Threads:
     missing = [a for a in pattern.used if a not in places]
     if missing:
         raise InternalError(f"axis {missing[0]} has no place")
-    windows = dict.fromkeys(
-        term.key
-        for key in pattern.instances
-        for term in _variables(pattern.instances[key].at)
-        if term.key.startswith("w") and term.key not in places
-    )
-    loops = [
+    windows = [
         f"w{n.id}_{d}"
         for n in pattern.graph.nodes
         if n.op.form is Form.REDUCE_WINDOW
         for d, size in enumerate(n.attr("window_dimensions"))
         if size > 1
     ]
-    return Threads(tuple(places), places, part.blocks, tuple(dict.fromkeys((*windows, *loops))))
-
-
-def _variables(at: At) -> list[Any]:
-    found: list[Any] = []
-    stack: list[Index] = list(at)
-    while stack:
-        for term, _ in stack.pop().terms:
-            if term.arg is None:
-                found.append(term)
-            else:
-                stack.append(term.arg)
-    return found
+    return Threads(places, part.blocks, windows)
 
 
 def _offset(index: Sequence[Array], shape: Sequence[int]) -> Array:
@@ -388,6 +368,3 @@ def _join(monoid: str, a: list[Array], b: list[Array]) -> list[Array]:
         same = x == y
     second = better | (same & (j < i))
     return [np.where(second, y, x), np.where(second, j, i)]
-
-
-__all__ = ["LEVELS", "interpret"]
