@@ -1,8 +1,8 @@
 """Values at index expressions, for all threads of a part at once: what the interpreter computes inside of a nest.
 
 Example: ``at(value, index)`` of a sum's operand is loaded, taken from a hold, or computed from its operands' instances.
-An element that nobody made is poison. Semantics come from the op table's references; the types are the graph's, so every
-value is rounded where it is defined.
+An element that nobody made is poison. Semantics come from the op table's references; the types are the graph's, so
+every value is rounded where it is defined.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Array = Any
 
 
 class Instances:
-    """Instances of one part. ``results`` are finished reductions, ``kept`` the holds that earlier nests have written."""
+    """Of one part. ``results`` are finished reductions, ``kept`` the holds that earlier nests have written."""
 
     def __init__(
         self,
@@ -138,7 +138,7 @@ class Instances:
         return np.where(inside, picked, poison(dtype)) if where else np.full(inside.shape, picked)
 
     def _fixed(self, array: Array, value: int, index: At) -> Array:
-        """A thread's own elements of what it holds: at its loops, or at a constant place of an axis that it has whole."""
+        """A thread's own elements of what it holds: at its loops, or at a constant place of an axis that it has."""
         native = self.pattern.native(value)
         if index != native:
             found = coordinates(native, self.graph.type(value).shape, index)
@@ -276,12 +276,11 @@ class Instances:
         else:
             first = np.full([1] * self.threads.rank, identity(str(monoid), dtype)).astype(dtype.numpy())
         valid = self._seen(node, index)
-        seen = first
+        x: Array = first
         if operand.elements:
             self._depth += 1
-            seen = self.at(node.inputs[0], inner)
+            x = np.where(valid, self.at(node.inputs[0], inner), first)
             self._depth -= 1
-        x = np.where(valid, seen, first) if operand.elements else first
         shape = list(np.broadcast_shapes(x.shape, valid.shape))
         for name, extent in loops:
             shape[self.threads.windows[name]] = extent

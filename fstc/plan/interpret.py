@@ -1,9 +1,10 @@
 """Run a plan in NumPy: no GPU, no compiler, no generated text.
 
-Example: ``interpret(graph, plan, feeds)[graph.outputs[0]]`` is what the kernels of the plan would compute. It follows the plan,
-not the graph: steps in order, phases and nests of each part, every thread by its digits, partial results folded in the thread, by
-shuffles and through the arena, holds at their carriers. A step sees what was fed and what earlier steps stored; what nobody wrote,
-or somebody else's bytes, is poison (:mod:`fstc.plan.chip`), so a plan that is wrong gives a wrong result or an InternalError.
+Example: ``interpret(graph, plan, feeds)[graph.outputs[0]]`` is what the kernels of the plan would compute. It follows
+the plan, not the graph: steps in order, phases and nests of each part, every thread by its digits, partial results folded
+in the thread, by shuffles and through the arena, holds at their carriers. A step sees what was fed and what earlier
+steps stored. What nobody wrote, or what another buffer overwrote, is poison (:mod:`fstc.plan.chip`): a plan that is
+wrong gives a wrong result or an InternalError.
 """
 
 from __future__ import annotations
@@ -333,8 +334,8 @@ def _offset(index: Sequence[Array], shape: Sequence[int]) -> Array:
 
 def _chosen(where: Array, *arrays: Array) -> tuple[Array, ...]:
     """The elements of each array at the places that hold."""
-    where, *arrays = np.broadcast_arrays(where, *arrays)
-    return tuple(x[where] for x in arrays)
+    chosen, *others = np.broadcast_arrays(where, *arrays)
+    return tuple(x[chosen] for x in others)
 
 
 def _spread(x: Array, dim: int, size: int) -> Array:

@@ -57,16 +57,13 @@ def exchange_onto_another(graph: Graph, plan: Plan) -> Plan | None:
     return None
 
 
-def hold_onto_exchange(graph: Graph, plan: Plan) -> Plan | None:
-    """A shared hold at the bytes of an exchange that is written while the hold lives."""
+def exchange_onto_hold(graph: Graph, plan: Plan) -> Plan | None:
+    """An exchange at the bytes of a hold that is read afterwards."""
     for r, k, p, _, part in parts(plan):
-        for n, hold in enumerate(part.holds):
-            if hold.carrier == "shared":
-                for m, e in enumerate(part.exchanges):
-                    if e.phase == 0 and e.offset + e.bytes > hold.offset:
-                        moved = swapped(part.exchanges, m, replace(e, offset=hold.offset))
-                        return with_part(plan, r, k, p, exchanges=moved)
-                assert n >= 0
+        shared = [h for h in part.holds if h.carrier == "shared"]
+        if shared and part.exchanges:
+            moved = replace(part.exchanges[-1], offset=shared[0].offset)
+            return with_part(plan, r, k, p, exchanges=(*part.exchanges[:-1], moved))
     return None
 
 
@@ -186,7 +183,7 @@ def op_in_no_kernel(graph: Graph, plan: Plan) -> Plan | None:
 
 MUTANTS: dict[str, Mutant] = {
     "an exchange at another's bytes": Mutant(exchange_onto_another),
-    "an exchange at a hold's bytes": Mutant(hold_onto_exchange),
+    "an exchange at a hold's bytes": Mutant(exchange_onto_hold),
     "a hold left out": Mutant(no_hold, runs_wrong=False),
     "a hold too small": Mutant(small_hold),
     "steps swapped": Mutant(steps_swapped),

@@ -206,7 +206,8 @@ def _carriers(pattern: Pattern, part: Part, origin: list[int]) -> Iterator[str]:
 def _arena(pattern: Pattern, kernel: Kernel, part: Part, origin: list[int]) -> Iterator[str]:
     rank = sorted(part.nodes)
     places = {p.axis: p for p in part.placement}
-    exchanging = sorted({pattern.depth[n.id] - 1 for n in pattern.reductions if any(e.node == rank[n.id] for e in part.exchanges)})
+    crossing = {e.node for e in part.exchanges}
+    exchanging = {pattern.depth[n.id] - 1 for n in pattern.reductions if rank[n.id] in crossing}
 
     def epoch(phase: int) -> int:
         """Barriers before a phase."""
@@ -216,12 +217,14 @@ def _arena(pattern: Pattern, kernel: Kernel, part: Part, origin: list[int]) -> I
     for exchange in part.exchanges:
         node = pattern.graph.nodes[rank.index(exchange.node)]
         kept = [places[a] for a in pattern.kept(node)]
-        each = sum(max(4, t.size) if t.is_float else t.size for t in (pattern.graph.type(v).dtype for v in node.outputs))
+        dtypes = [pattern.graph.type(v).dtype for v in node.outputs]
+        each = sum(max(4, t.size) if t.is_float else t.size for t in dtypes)
         needed = kernel.threads // 32 * prod(p.lanes * p.per_thread for p in kept) * each
         if exchange.bytes < needed:
             yield f"exchange of {exchange.node} has {exchange.bytes} bytes and needs {needed}"
         written = epoch(pattern.depth[node.id] - 1)
-        buffers.append((f"exchange of {exchange.node}", exchange.offset, exchange.offset + exchange.bytes, written, written + 1))
+        end = exchange.offset + exchange.bytes
+        buffers.append((f"exchange of {exchange.node}", exchange.offset, end, written, written + 1))
     lives = _lives(pattern, {h.value for h in part.holds}, origin)
     for hold in part.holds:
         if hold.carrier != "shared":
