@@ -1,8 +1,8 @@
 """What the interpreter of plans knows of a launch: which thread has which index, and who owns which shared bytes when.
 
 Example: ``Threads(places, blocks, ()).index("a0")`` has the index of axis ``a0`` for every block, warp, lane and
-register; a placement that leaves an element to nobody shows, because nobody computes it. NumPy is imported here and not in the
-functions, since no stage loads this module.
+register; a placement that leaves an element to nobody shows, because nobody computes it. NumPy is imported here and
+not in the functions, since no stage loads this module.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Run a plan in NumPy: no GPU, no compiler, no generated text.
 
 Example: ``interpret(graph, plan, feeds)[graph.outputs[0]]`` is what the kernels of the plan would compute. It follows
-the plan, not the graph: steps in order, phases and nests of each part, every thread by its digits, partial results folded
-in the thread, by shuffles and through the arena, holds at their carriers. A step sees what was fed and what earlier
-steps stored. What nobody wrote, or what another buffer overwrote, is poison (:mod:`fstc.plan.chip`): a plan that is
-wrong gives a wrong result or an InternalError.
+the plan, not the graph: steps in order, phases and nests of each part, every thread by its digits, partial results
+folded in the thread, by shuffles and through the arena, holds at their carriers. A step sees what was fed and what
+earlier steps stored. What nobody wrote, or what another buffer overwrote, is poison (:mod:`fstc.plan.chip`): a plan
+that is wrong gives a wrong result or an InternalError.
 """
 
 from __future__ import annotations

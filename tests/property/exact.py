@@ -106,18 +106,19 @@ class Prices:
 
 @dataclass(frozen=True)
 class Optimum:
-    """Launches in order, each a set of node ids of ``graph`` (without what is folded)."""
+    """Launches in order; each is its parts, sets of node ids of ``graph`` (without what is folded)."""
 
     time: float
     graph: Graph
     folded: frozenset[int]
-    launches: tuple[tuple[int, ...], ...]
+    launches: tuple[tuple[tuple[int, ...], ...], ...]
 
     def __str__(self) -> str:
         def names(nodes: tuple[int, ...] | list[int]) -> str:
             return ", ".join(f"%{self.graph.values[self.graph.nodes[n].outputs[0]].name}" for n in nodes)
 
-        return " | ".join(names(launch) for launch in self.launches) + f"; folded: {names(sorted(self.folded)) or '-'}"
+        launches = " | ".join(" + ".join(map(names, parts)) for parts in self.launches)
+        return f"{launches}; folded: {names(sorted(self.folded)) or '-'}"
 
 
 def optimum(graph: Graph, device: Device, prices: Prices) -> Optimum:
@@ -175,6 +176,7 @@ class Space:
     leasts: dict[int, Least] = field(default_factory=dict)
     groupings: dict[int, list[tuple[float, list[list[int]]]]] = field(default_factory=dict)
     known: dict[int, float] = field(default_factory=dict)
+    chosen: dict[int, list[list[int]]] = field(default_factory=dict)  # the parts of a priced launch
 
     def __post_init__(self) -> None:
         self.members = [n.id for n in self.graph.nodes if n.id not in self.folded]
@@ -317,7 +319,8 @@ class Space:
                     break
                 time = self._launch(groups)
                 assert time >= max(least, self.bound(mask)) * (1 - 1e-9), "a bound is above a price"
-                found = min(found, time)
+                if time < found:
+                    found, self.chosen[mask] = time, groups
             self.known[mask] = found
         return self.known[mask]
 
@@ -385,11 +388,11 @@ def cheapest(found: Sequence[Space]) -> Optimum:
     raise AssertionError("some op has no kernel of its own")
 
 
-def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[int, ...], ...]:
-    steps: list[tuple[int, ...]] = []
+def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    steps: list[tuple[tuple[int, ...], ...]] = []
     goal = space.full
     while goal:
-        steps.append(space.nodes(goal ^ came[n, goal]))
+        steps.append(tuple(space.nodes(sum(g)) for g in space.chosen[goal ^ came[n, goal]]))
         goal = came[n, goal]
     return tuple(reversed(steps))
 
