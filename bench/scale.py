@@ -128,7 +128,7 @@ def budgets(full: bool, strategy: str, limit: float) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("families", nargs="*", choices=[[], *BY_OPS], help="default: all")
+    parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(BY_OPS)}; default: all")
     parser.add_argument(
         "--ops", type=int, default=500, help="of the smallest graph; the others have twice and four times"
     )
@@ -138,6 +138,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a run is given up")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    unknown = [f for f in given.families if f not in BY_OPS]
+    if unknown:
+        parser.error(f"no family is called {unknown[0]}")
     if given.measure:
         print(json.dumps(measure(given.measure, given.strategy)._asdict()))
         return
