@@ -39,6 +39,12 @@ class Use:
         return _grouped(self)
 
     @cached_property
+    def alike(self) -> tuple[object, ...]:
+        """Equal for uses of one pattern that differ in the tensor only."""
+        held = tuple(sorted((key, tuple(sorted(limit.items()))) for key, limit in self.limits.items() if limit))
+        return self.mode, tuple(o.key for o in self.offsets), held
+
+    @cached_property
     def _known(self) -> dict[str, tuple[frozenset[str], dict[str, int]]]:
         return {}
 

@@ -18,18 +18,24 @@ from fstc.support.affine import Index, Term
 Directions = tuple[tuple[int, int], ...]
 
 
-def access(pattern: Pattern, use: Use, first: int, places: dict[str, AxisPlace], blocks: int) -> Access:
-    """Bytes, bytes beyond the ``first`` visit, vector width and contiguous run of one tensor under a placement."""
-    ttype = pattern.graph.type(use.value)
-    size = ttype.dtype.size
-    visited = 0.0
-    for offset, more in use.grouped:
-        visited += _visits(pattern, offset, more, size, places, use) * SECTOR
-    visited = max(min(visited, float(first * blocks)), float(first))
-    vector, run = width(pattern, use, places)
-    return Access(
-        value=use.value, mode=use.mode, vector=vector, run=run, bytes=first, l2_bytes=max(0, round(visited) - first)
-    )
+def accesses(
+    pattern: Pattern, traffic: Iterable[tuple[Use, int]], places: dict[str, AxisPlace], blocks: int
+) -> tuple[Access, ...]:
+    """Per tensor, given the bytes of its first visit: bytes beyond it, vector width and contiguous run."""
+    seen: dict[tuple[object, ...], tuple[float, int, int]] = {}  # of many tensors that are read alike
+    found = []
+    for use, first in traffic:
+        size = pattern.graph.type(use.value).dtype.size
+        key = (size, use.alike)
+        if key not in seen:
+            visited = 0.0
+            for offset, more in use.grouped:
+                visited += _visits(pattern, offset, more, size, places, use) * SECTOR
+            seen[key] = (visited, *width(pattern, use, places))
+        visited, vector, run = seen[key]
+        beyond = max(0, round(max(min(visited, float(first * blocks)), float(first))) - first)
+        found.append(Access(value=use.value, mode=use.mode, vector=vector, run=run, bytes=first, l2_bytes=beyond))
+    return tuple(found)
 
 
 def width(pattern: Pattern, use: Use, places: Mapping[str, AxisPlace]) -> tuple[int, int]:
