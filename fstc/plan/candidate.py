@@ -18,7 +18,7 @@ from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
-from fstc.plan.traffic import access
+from fstc.plan.traffic import accesses
 from fstc.plan.work import Costs, costs, executed, work_each
 
 MAX_BLOCKS = 2**31 - 1
@@ -131,13 +131,13 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
         return schedule
     if threads and size < threads and schedule.shared:
         return "warps of the launch that this part does not use would share its memory"
-    accesses = tuple(access(pattern, use, first, schedule.places, blocks) for use, first in facts.traffic)
-    reread = _reread(pattern, schedule, accesses, device, blocks)
+    traffic = accesses(pattern, facts.traffic, schedule.places, blocks)
+    reread = _reread(pattern, schedule, traffic, device, blocks)
     issued = executed(facts.costs, schedule.places, blocks * schedule.threads)
-    price = estimate(device, schedule, accesses, issued, blocks, reread)
+    price = estimate(device, schedule, traffic, issued, blocks, reread)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
-    return Placed(pattern, placement, schedule, accesses, blocks, price, issued)
+    return Placed(pattern, placement, schedule, traffic, blocks, price, issued)
 
 
 def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], device: Device, blocks: int) -> int:
