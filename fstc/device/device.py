@@ -22,7 +22,10 @@ FILE_LIMIT = 1 << 16  # bytes; a description has about 2,500
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """One accelerator. Sizes are bytes, times microseconds, rates GB/s or results a clock and SM."""
+    """One accelerator. Sizes are bytes, times microseconds, rates GB/s or results a clock and SM.
+
+    :func:`figures` lists every number by name.
+    """
 
     name: str
     title: str  # as the driver calls it
@@ -60,6 +63,29 @@ class Device:
     barrier_us: float
     grid_barrier_us: float
 
+    # The model: what the paper leaves open, and what was fitted (docs/planning.md, "How good the model is")
+    row_threads: tuple[int, ...]  # launch candidates: threads along a row that is reduced
+    block_warps: tuple[int, ...]  # warps a block, otherwise
+    column_lanes: tuple[int, ...]  # lanes along the kept axis of a column reduction
+    column_warps: tuple[int, ...]  # warps down its reduced axis
+    flat_serial: tuple[int, ...]  # serial steps of a kernel without reductions
+    issue_light: float  # issue slots an element, by cost class of the op table
+    issue_expensive: float
+    issue_reduce: float
+    issue_move: float
+    issue_address: float  # of a load
+    in_flight_bytes: int  # an SM must have outstanding for the full rate
+    exposed_share: float  # of its time that a short phase leaves the memory idle at 16 resident warps an SM
+    registers_base: float  # of a thread, whatever it does
+    registers_tensor: float  # for each access in the widest nest: its address
+    registers_loaded: float  # for each register of loaded vectors
+    registers_alive: float  # for each register of values that are alive at a time
+    registers_partial: float  # for each register of a partial result
+    delta_registers: int  # a thread, as the delta-evaluator assumes
+    delta_call_us: float  # saved for each launch less
+    delta_register_us_per_mb: float  # saved for each MB that stays in registers
+    delta_shared_us_per_mb: float  # saved for each MB that stays in shared memory
+
     @property
     def warps_per_sm(self) -> int:
         return self.max_threads_per_sm // self.warp_size
@@ -71,6 +97,20 @@ class Device:
 
 
 ZERO_ALLOWED = frozenset({"shared_reserved"})
+LIST = "tuple[int, ...]"
+MOST_LISTED = 16
+
+
+def figures(device: Device) -> dict[str, float]:
+    """Every number of a description by its key, those of a list by ``key[0]``, ``key[1]``, ..."""
+    found: dict[str, float] = {}
+    for field in fields(Device):
+        value = getattr(device, field.name)
+        if field.type == LIST:
+            found |= {f"{field.name}[{n}]": float(item) for n, item in enumerate(value)}
+        elif field.type in ("int", "float"):
+            found[field.name] = float(value)
+    return found
 
 
 def device_names() -> tuple[str, ...]:
@@ -125,15 +165,19 @@ def parse_device(data: bytes, file: str) -> Device:
     return Device(**values)
 
 
-def _pairs(source: Source) -> list[tuple[str, str | None, Span, Span]]:
-    """Keys and scalar texts with their places; None for a value that is no scalar.
+Text = str | tuple[str, ...] | None
+"""A value as written: a scalar, a list of scalars, or anything else."""
+
+
+def _pairs(source: Source) -> list[tuple[str, Text, Span, Span]]:
+    """Keys and texts with their places; None for a value that is neither a scalar nor a list of them.
 
     Events, not objects: no tag can construct anything, and nesting costs no stack.
     """
     import yaml
 
     loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    items: list[tuple[str | None, Span]] = []  # what stands directly in the mapping
+    items: list[tuple[Text, Span]] = []  # what stands directly in the mapping
     depth = 0
     try:
         for event in yaml.parse(source.text, Loader=loader):
@@ -142,8 +186,11 @@ def _pairs(source: Source) -> list[tuple[str, str | None, Span, Span]]:
             if depth == 0 and isinstance(event, (yaml.SequenceStartEvent, yaml.ScalarEvent)):
                 break
             if depth == 1 and isinstance(event, yaml.NodeEvent):
-                text = event.value if isinstance(event, yaml.ScalarEvent) else None
+                listed = () if isinstance(event, yaml.SequenceStartEvent) else None
+                text = event.value if isinstance(event, yaml.ScalarEvent) else listed
                 items.append((text, _span(source, event)))
+            elif depth > 1 and isinstance(event, yaml.NodeEvent):
+                items[-1] = (_extended(items[-1][0], event), items[-1][1])
             depth += isinstance(event, yaml.CollectionStartEvent)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -153,16 +200,31 @@ def _pairs(source: Source) -> list[tuple[str, str | None, Span, Span]]:
     if not items:
         raise FstcError(Diagnostic("FST0010", f"{source.name} is no mapping of keys to figures", file=source.name))
     keys, values = items[::2], items[1::2]
-    return [(key or "?", text, at, place) for (key, at), (text, place) in zip(keys, values, strict=True)]
+    return [
+        (key if key and isinstance(key, str) else "?", text, at, place)
+        for (key, at), (text, place) in zip(keys, values, strict=True)
+    ]
+
+
+def _extended(text: Text, event: Any) -> Text:
+    """A list with one more scalar; what holds anything else is no list of scalars."""
+    value = getattr(event, "value", None)
+    return (*text, value) if isinstance(text, tuple) and isinstance(value, str) and len(text) < MOST_LISTED else None
 
 
 def _span(source: Source, event: Any) -> Span:
     return Span(source, event.start_mark.index, event.end_mark.index)
 
 
-def _typed(key: str, text: str | None, kind: str) -> tuple[Any, str]:
+def _typed(key: str, text: Text, kind: str) -> tuple[Any, str]:
     """The value, and what is wrong with it if anything is."""
-    if text is None:
+    if kind == LIST:
+        if not isinstance(text, tuple) or not text:
+            return None, f"a list of 1 to {MOST_LISTED} whole numbers is needed, for example [1, 2, 4]"
+        typed = [_typed(key, item, "int") for item in text]
+        why = next((why for _, why in typed if why), "")
+        return tuple(value for value, _ in typed), why
+    if not isinstance(text, str):
         return None, "one value is needed, not a list or mapping"
     if kind == "str":
         if key == "arch" and not re.fullmatch(r"sm_[1-9][0-9]{1,2}", text):

@@ -14,12 +14,13 @@ from fstc.device.device import Device
 from fstc.ir.pattern import Pattern, Refusal
 from fstc.ir.traffic import Use, distinct_bytes, uses
 from fstc.plan.artefact import Access, AxisPlace
+from fstc.plan.code import Codes
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import access
-from fstc.plan.work import Costs, costs, executed, work_each
+from fstc.plan.work import executed, work_each
 
 MAX_BLOCKS = 2**31 - 1
 
@@ -56,7 +57,7 @@ class Facts:
     pattern: Pattern
     held: Wanted
     traffic: tuple[tuple[Use, int], ...]  # each tensor with its distinct bytes
-    costs: Costs
+    codes: Codes
     each: float  # thread-instructions for an element
 
     @property
@@ -64,13 +65,14 @@ class Facts:
         return sum(first for _, first in self.traffic)
 
 
-def facts_of(pattern: Pattern) -> Facts:
+def facts_of(pattern: Pattern, device: Device) -> Facts:
     @cache
     def wanted(excluded: frozenset[int]) -> tuple[Held, ...]:
         return choose_holds(pattern, excluded)
 
     traffic = tuple((use, distinct_bytes(pattern, use)) for use in uses(pattern))
-    return Facts(pattern, wanted, traffic, costs(pattern), work_each(pattern))
+    codes = Codes(pattern)
+    return Facts(pattern, wanted, traffic, codes, work_each(codes, device))
 
 
 def best(pattern: Pattern, device: Device, threads: int | None = None, beat: float = inf) -> Placed | Refusal:
@@ -81,13 +83,13 @@ def best(pattern: Pattern, device: Device, threads: int | None = None, beat: flo
     """
     if pattern.refusal is not None:
         return pattern.refusal
-    facts = facts_of(pattern)
+    facts = facts_of(pattern, device)
     least = _least(facts, device)
     if least >= beat:
         return Refusal("FSN021", -1, f"one kernel takes {least:.1f} us at least, apart they take {beat:.1f} us")
     chosen: Placed | None = None
     reason = "no placement"
-    for placement in candidates(pattern, threads):
+    for placement in candidates(pattern, device, threads):
         placed = _judge(facts, placement, device, threads)
         if isinstance(placed, str):
             reason = placed
@@ -108,7 +110,7 @@ def _least(facts: Facts, device: Device) -> float:
 
 def place_as(pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device) -> Placed | str:
     """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(facts_of(pattern), placement, device, None)
+    return _judge(facts_of(pattern, device), placement, device, None)
 
 
 def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threads: int | None) -> Placed | str:
@@ -120,9 +122,10 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
     if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
         return f"{blocks} blocks of {size} threads do not fit a launch"
     schedule = make_schedule(
-        pattern,
+        facts.codes,
         facts.held,
         placement,
+        device,
         each=facts.each,
         registers=register_limit(device, size),
         shared=device.shared_per_block_max,
@@ -133,7 +136,8 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
         return "warps of the launch that this part does not use would share its memory"
     accesses = tuple(access(pattern, use, first, schedule.places, blocks) for use, first in facts.traffic)
     reread = _reread(pattern, schedule, accesses, device, blocks)
-    issued = executed(facts.costs, schedule.places, blocks * schedule.threads)
+    code = facts.codes.all(schedule.nests, schedule.held)
+    issued = executed(code, schedule.places, blocks * schedule.threads, device)
     price = estimate(device, schedule, accesses, issued, blocks, reread)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"

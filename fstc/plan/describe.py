@@ -14,7 +14,7 @@ from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
 from fstc.plan.pack import side_by_side
-from fstc.plan.schedule import accumulators, component_bytes
+from fstc.plan.pressure import accumulators, component_bytes
 
 SCHEMES = ("thread", "warp", "block")
 
@@ -161,16 +161,19 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     )
 
 
-RELAXED = 1.1  # registers allowed over the estimate before the compiler is held back
+RELAXED, SLACK = 1.1, 8  # registers over the estimate with which the planned blocks must still fit
 
 
 def _room(threads: int, shared: int, registers: int, device: Device) -> int:
-    """Blocks an SM that stay possible when the compiler exceeds the estimate: it must not unroll beyond that.
+    """The planned blocks an SM where the estimate has room to be wrong; else 1, and the compiler is free.
 
-    AStitch's assume, relax, apply (ASPLOS '22, section 4.3) with the estimate in the place of the assumption.
+    A bound below the plan would not be harmless: the compiler fills the registers that it leaves. And a bound without
+    room makes it spill where the estimate was low. AStitch's assume, relax, apply (ASPLOS '22, section 4.3) with
+    the estimate in the place of the assumption.
     """
-    allowed = min(int(registers * RELAXED) + 16, device.registers_per_thread_max)
-    return max(1, blocks_per_sm(device, threads, allowed, shared)[0])
+    planned = blocks_per_sm(device, threads, registers, shared)[0]
+    allowed = min(int(registers * RELAXED) + SLACK, device.registers_per_thread_max)
+    return planned if planned and planned == blocks_per_sm(device, threads, allowed, shared)[0] else 1
 
 
 def _read_again(parts: Sequence[Part]) -> int:

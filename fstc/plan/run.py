@@ -7,13 +7,13 @@ is planned for several choices of reductions that are split over the grid, and t
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import msgspec
 
 from fstc.analysis.artefact import Analysis
-from fstc.device.device import Device
+from fstc.device.device import Device, figures
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import in_order
@@ -253,8 +253,8 @@ def describe_launch(
 
 
 def constants(device: Device) -> dict[str, float]:
-    """Every figure of the device: limits, rates and overheads, by its name in the description."""
-    return {f.name: float(getattr(device, f.name)) for f in fields(device) if f.type in ("int", "float")}
+    """Every figure of the device: limits, rates, overheads and the model's, by its name in the description."""
+    return figures(device)
 
 
 def replaced(graph: Graph, kernel: Kernel) -> tuple[int, ...]:
