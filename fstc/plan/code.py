@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
 
-from fstc.ir.ops.opdef import Form, Kind
+from fstc.ir.ops.opdef import Form, Kind, OpDef
 from fstc.ir.pattern import Instance, Key, Pattern, key_of
 from fstc.plan.artefact import Nest
 from fstc.plan.holds import Held, base_of
 
 NOTHING, ADDRESS, LIGHT, EXPENSIVE, REDUCE, MOVE = "", "address", "light", "expensive", "reduce", "move"
-BY_KIND = {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE}
+BY_KIND = {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.REDUCTION: REDUCE}
 ROUNDS = 4  # expensive ops that random bits cost
 WORD = 4  # bytes of a register
 
@@ -156,9 +156,13 @@ class Codes:
         if instance.role == "load":
             return Step(axes, ADDRESS, 1, often, words, size, last, branch)
         op = pattern.graph.nodes[pattern.graph.values[instance.value].node].op
-        if op.form is Form.RNG:
-            return Step(axes, EXPENSIVE, ROUNDS, often, words, 0, last, branch)
-        return Step(axes, BY_KIND.get(op.kind, MOVE), 1, often, words * (op.kind is not Kind.LAYOUT), 0, last, branch)
+        cost, times = cost_of(op)
+        return Step(axes, cost, times, often, words * (op.kind is not Kind.LAYOUT), 0, last, branch)
+
+
+def cost_of(op: OpDef) -> tuple[str, int]:
+    """(cost class, how many ops of it) of one op."""
+    return (EXPENSIVE, ROUNDS) if op.form is Form.RNG else (BY_KIND.get(op.kind, MOVE), 1)
 
 
 def taps(pattern: Pattern, instance: Instance) -> int:

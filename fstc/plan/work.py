@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from fstc.device.device import Device
+from fstc.ir.ops.opdef import OpDef
 from fstc.plan.artefact import AxisPlace
-from fstc.plan.code import ADDRESS, EXPENSIVE, LIGHT, MOVE, REDUCE, Code, Codes
+from fstc.plan.code import ADDRESS, EXPENSIVE, LIGHT, MOVE, REDUCE, Code, Codes, cost_of
 
 
 @cache
@@ -24,6 +25,12 @@ def slots(device: Device) -> dict[str, float]:
         REDUCE: device.issue_reduce,
         MOVE: device.issue_move,
     }
+
+
+def slots_of(op: OpDef, device: Device) -> float:
+    """Issue slots of one op on one element, without its loads."""
+    cost, times = cost_of(op)
+    return times * slots(device)[cost]
 
 
 def executed(code: Sequence[Code], places: Mapping[str, AxisPlace], threads: int, device: Device) -> float:
