@@ -69,6 +69,18 @@ class KernelEntry(msgspec.Struct, frozen=True, kw_only=True):
     limiter: str
 
 
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One plan of a build that plans again, as it was compiled."""
+
+    number: int  # 0: planned from estimates alone
+    kernels: int
+    spilling: tuple[str, ...]  # names of kernels with spills or a stack
+    lower: tuple[str, ...]  # with fewer blocks on an SM than planned
+    predicted_us: float
+    compiled_us: float  # predicted again, with what the compiler used
+    kept: bool = False
+
+
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a package holds for one device."""
 
@@ -81,6 +93,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     codegen: str
     kernels: tuple[KernelEntry, ...]
     files: tuple[str, ...] = ()  # maps of kernels, host library and its source
+    rounds: tuple[Round, ...] = ()  # the plans that were compiled, when asked to plan again (from 1.1)
 
 
 class Constant(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,6 +31,7 @@ from fstc.cli.shared import (
 
 if TYPE_CHECKING:
     from fstc.driver.work import Work
+    from fstc.report.table import Table
 
 EMITS = ("dot", "html")
 
@@ -63,6 +64,7 @@ def _emits(context: click.Context, parameter: click.Parameter, value: tuple[str,
     help="Also draw the plan, for Graphviz or as a page that opens offline: MODEL.plan.dot and MODEL.plan.html beside "
     "the file of -o, else in this folder. With -o - the one that is named goes to stdout, in place of the plan.",
 )  # fmt: skip
+@option("--built", metavar="PACKAGE", help="Also print what the compiler used, from a package of this plan.")
 @diff_format_option
 @dump_option
 @time_option
@@ -77,6 +79,7 @@ def command(
     against: str | None,
     fail_if: tuple[str, ...],
     emits: tuple[str, ...],
+    built: str | None,
     format: str,
     dump: str | None,
     time_stages: bool,
@@ -85,12 +88,14 @@ def command(
     """Decide which ops share a kernel, and say why."""
     from fstc.device.device import load_device
     from fstc.report.plan import plan_report
+    from fstc.report.table import Report
 
     compared = _compared(against, fail_if, output, format)
     _one_on_stdout(output, emits)
     work = opened(
         path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), as_real=as_real
     )
+    beside = _built(work, built) if built else ()
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
     report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
@@ -102,8 +107,18 @@ def command(
     if compared:
         return compared(work)
     if output != "-":
-        show(report, format)
+        show(Report(report.data, (*report.blocks, *beside)), format)
     return 0
+
+
+def _built(work: Work, package: str) -> tuple[Table]:
+    from fstc.device.device import load_device
+    from fstc.driver.built import built
+    from fstc.report.built import built_table
+
+    found = built(work, Path(package))
+    device = load_device(work.settings.device)
+    return (built_table(found.launches, found.device, device.max_threads_per_sm, found.compiler),)
 
 
 def _compared(

@@ -160,6 +160,7 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     predicted_us: float
     bound: str  # memory, l2, issue, latency, launch
     terms: dict[str, float]  # microseconds
+    instructions: int = 0  # in its code, an estimate (from 1.1)
     hash: str = ""  # of what it computes: equal for equal ops on equal types, whatever they are called (from 1.1)
 
     @property
@@ -228,6 +229,19 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     predicted_us: float
 
 
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the compiler made of one placement of a pattern, in a kernel of its own."""
+
+    pattern: str  # structural hash, as Kernel.hash
+    placement: str  # digest
+    min_blocks: int  # blocks an SM that the compiler was told to make room for
+    registers: int
+    stack: int  # bytes a thread, as the spills
+    spill_stores: int
+    spill_loads: int
+    instructions: int
+
+
 class Plan(Artefact, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "plan"
     VERSION: ClassVar[str] = "1.1"
@@ -242,3 +256,5 @@ class Plan(Artefact, frozen=True, kw_only=True):
     scratch: tuple[Scratch, ...]
     constants: dict[str, float] = msgspec.field(default_factory=dict)
     """Figures of the device and of the model that the predictions rest on (from 1.1)."""
+    measured: tuple[Measurement, ...] = ()
+    """What the compiler made of placements of earlier plans; this one was made with it (from 1.1)."""

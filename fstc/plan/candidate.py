@@ -6,7 +6,7 @@ Example: ``best(make_pattern(graph), device)`` is a :class:`Placed` with its sch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
 
@@ -17,6 +17,7 @@ from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.code import Codes
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
+from fstc.plan.measured import NOTHING, Measured, Real
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import access
@@ -59,31 +60,39 @@ class Facts:
     traffic: tuple[tuple[Use, int], ...]  # each tensor with its distinct bytes
     codes: Codes
     each: float  # thread-instructions for an element
+    measured: Measured
+    key: str  # of the pattern, among what was measured
 
     @property
     def bytes(self) -> int:
         return sum(first for _, first in self.traffic)
 
 
-def facts_of(pattern: Pattern, device: Device) -> Facts:
+def facts_of(pattern: Pattern, device: Device, measured: Measured = NOTHING) -> Facts:
     @cache
     def wanted(excluded: frozenset[int]) -> tuple[Held, ...]:
         return choose_holds(pattern, excluded)
 
     traffic = tuple((use, distinct_bytes(pattern, use)) for use in uses(pattern))
     codes = Codes(pattern)
-    return Facts(pattern, wanted, traffic, codes, work_each(codes, device))
+    return Facts(pattern, wanted, traffic, codes, work_each(codes, device), measured, measured.key(pattern.graph))
 
 
-def best(pattern: Pattern, device: Device, threads: int | None = None, beat: float = inf) -> Placed | Refusal:
+def best(
+    pattern: Pattern,
+    device: Device,
+    threads: int | None = None,
+    beat: float = inf,
+    measured: Measured = NOTHING,
+) -> Placed | Refusal:
     """The cheapest legal placement; ties go to the first candidate.
 
     ``beat``: microseconds that the pattern's parts take apart; when not even the bytes at the rate of the
-    blocks that it can have are faster, no placement is tried.
+    blocks that it can have are faster, no placement is tried. ``measured``: what the compiler made of some placements.
     """
     if pattern.refusal is not None:
         return pattern.refusal
-    facts = facts_of(pattern, device)
+    facts = facts_of(pattern, device, measured)
     least = _least(facts, device)
     if least >= beat:
         return Refusal("FSN021", -1, f"one kernel takes {least:.1f} us at least, apart they take {beat:.1f} us")
@@ -108,9 +117,11 @@ def _least(facts: Facts, device: Device) -> float:
     return device.launch_us + facts.bytes / (device.dram_gbps * 1e3 * busy)
 
 
-def place_as(pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device) -> Placed | str:
+def place_as(
+    pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device, measured: Measured = NOTHING
+) -> Placed | str:
     """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(facts_of(pattern, device), placement, device, None)
+    return _judge(facts_of(pattern, device, measured), placement, device, None)
 
 
 def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threads: int | None) -> Placed | str:
@@ -139,9 +150,19 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
     code = facts.codes.all(schedule.nests, schedule.held)
     issued = executed(code, schedule.places, blocks * schedule.threads, device)
     price = estimate(device, schedule, accesses, issued, blocks, reread)
+    reals = facts.measured.reals(facts.key, placement, schedule.threads, schedule.shared, device)
+    if compiled := [_as_compiled(schedule, real) for real in reals]:
+        prices = [
+            estimate(device, s, accesses, issued, blocks, reread + s.spilled * blocks * s.threads) for s in compiled
+        ]
+        price, schedule = min(zip(prices, compiled, strict=True), key=lambda pair: pair[0].time)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
     return Placed(pattern, placement, schedule, accesses, blocks, price, issued)
+
+
+def _as_compiled(schedule: Schedule, real: Real) -> Schedule:
+    return replace(schedule, registers=real.registers, spilled=real.spilled, min_blocks=real.min_blocks)
 
 
 def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], device: Device, blocks: int) -> int:

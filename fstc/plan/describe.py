@@ -13,8 +13,10 @@ from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
+from fstc.plan.code import Codes
 from fstc.plan.pack import side_by_side
 from fstc.plan.pressure import accumulators, component_bytes
+from fstc.plan.work import written
 
 SCHEMES = ("thread", "warp", "block")
 
@@ -142,13 +144,15 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     highest = max(schemes, key=SCHEMES.index, default="thread")
     shared_reads = _read_again([part for _, part in parts])
     lead = max(placed, key=lambda p: p.estimate.time)
+    room = _room(threads, shared, max(p.schedule.registers for p in placed), device)
     return Kernel(
         name=name,
         parts=tuple(part for _, part in parts),
         threads=threads,
         shared=shared,
         registers=max(p.schedule.registers for p in placed),
-        min_blocks=_room(threads, shared, max(p.schedule.registers for p in placed), device),
+        min_blocks=lead.schedule.min_blocks if len(placed) == 1 and lead.schedule.min_blocks else room,
+        instructions=sum(written(Codes(p.pattern), p.schedule) for p in placed),
         blocks_per_sm=min(p.estimate.blocks_per_sm for p in placed),
         occupancy=min(p.estimate.occupancy for p in placed),
         scheme="packing" if len(parts) > 1 else highest,

@@ -22,7 +22,7 @@ from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract, structural_hash
 from fstc.ir.traffic import floor_bytes
-from fstc.plan.artefact import Decision, Kernel, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
+from fstc.plan.artefact import Decision, Kernel, Measurement, Plan, RegionPlan, Rewrite, Scratch, Step, Summary
 from fstc.plan.candidate import Placed
 from fstc.plan.delta import Delta, Rules
 from fstc.plan.describe import make_kernel, make_part
@@ -30,6 +30,7 @@ from fstc.plan.explore import Width
 from fstc.plan.folding import constants as constants_of
 from fstc.plan.folding import folded_ops
 from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.measured import Measured
 from fstc.plan.moves import Mover
 from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
 from fstc.plan.pack import Item, Packer
@@ -53,17 +54,24 @@ class PlannedRegion:
     graph: Graph
 
 
-def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOptions | None = None) -> Plan:
-    """A plan for one device. Pure and deterministic."""
+def make_plan(
+    graph: Graph,
+    analysis: Analysis,
+    device: Device,
+    options: PlanOptions | None = None,
+    measured: Iterable[Measurement] = (),
+) -> Plan:
+    """A plan for one device. Pure and deterministic. ``measured``: what the compiler made of earlier plans' kernels."""
     options = options or PlanOptions()
     regions = find_regions(graph)
     device = budgeted(device, options.budget)
     wishes = wishes_of(graph, regions, options)
+    known = Measured.of(measured)
     planned: dict[str, PlannedRegion] = {}
     for region in regions:
         if region.hash not in planned:
-            planned[region.hash] = _plan_region(region, device, options, wishes.get(region.hash, NOTHING))
-    return assemble(graph, analysis, device, regions, planned, options)
+            planned[region.hash] = _plan_region(region, device, options, wishes.get(region.hash, NOTHING), known)
+    return msgspec.structs.replace(assemble(graph, analysis, device, regions, planned, options), measured=known.record)
 
 
 def assemble(
@@ -102,14 +110,16 @@ def assemble(
     )
 
 
-def _plan_region(region: Region, device: Device, options: PlanOptions, wishes: Wishes) -> PlannedRegion:
+def _plan_region(
+    region: Region, device: Device, options: PlanOptions, wishes: Wishes, measured: Measured
+) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid."""
     equal: Equal = {}  # patterns that several choices have in common are placed once
     made: list[PlannedRegion] = []
     refused: FstcError | None = None
     for splits in split_choices(region.graph, device):
         try:
-            made.append(_plan_split(region, splits, device, options, wishes, equal))
+            made.append(_plan_split(region, splits, device, options, wishes, equal, measured))
         except FstcError as error:  # a wish may be possible with another choice
             refused = refused or error
     if not made:
@@ -135,7 +145,13 @@ def _plan_region(region: Region, device: Device, options: PlanOptions, wishes: W
 
 
 def _plan_split(
-    region: Region, splits: tuple[Split, ...], device: Device, options: PlanOptions, wishes: Wishes, equal: Equal
+    region: Region,
+    splits: tuple[Split, ...],
+    device: Device,
+    options: PlanOptions,
+    wishes: Wishes,
+    equal: Equal,
+    measured: Measured,
 ) -> PlannedRegion:
     decisions = [
         Decision(
@@ -152,7 +168,7 @@ def _plan_split(
     wishes = wishes.moved({old: new for new, old in enumerate(back) if old >= 0})
     folding = constants_of if options.strategy == NONE else folded_ops
     named = {graph.values[v].node for v in wishes.named}
-    pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal)
+    pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal, measured)
     found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
     pricer = found.judge.pricer  # it knows what the search repeats
     packer = Packer(pricer, options.strategy == STITCH, found.judge.steering.pinned)

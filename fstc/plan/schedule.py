@@ -36,6 +36,8 @@ class Schedule:
     registers: int
     threads: int
     barriers: int
+    spilled: int = 0  # bytes of local memory that a thread moves, where it is known
+    min_blocks: int = 0  # that the compiler is told, where it is known what that does
     held: tuple[Held, ...] = ()  # the holds with the phases that they live in
 
 

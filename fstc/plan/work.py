@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache
+from math import log2, prod
 
 from fstc.device.device import Device
 from fstc.ir.ops.opdef import OpDef
 from fstc.plan.artefact import AxisPlace
 from fstc.plan.code import ADDRESS, EXPENSIVE, LIGHT, MOVE, REDUCE, Code, Codes, cost_of
+from fstc.plan.pressure import accumulators
+from fstc.plan.schedule import Schedule
 
 
 @cache
@@ -48,6 +51,37 @@ def executed(code: Sequence[Code], places: Mapping[str, AxisPlace], threads: int
                     each *= places[axis].per_thread
             total += each
     return total * threads
+
+
+# Instructions of a kernel's text, each written once however often it runs; fitted to NVRTC 13.0 on sm_90
+# (python bench/accuracy.py). An expensive op brings its slow path, a load or store its address and guard.
+WRITTEN = {ADDRESS: 1.0, LIGHT: 1.0, EXPENSIVE: 18.0, REDUCE: 1.5, MOVE: 2.5}
+AN_ACCESS, A_SHUFFLE, AN_EXCHANGE = 5.0, 2.6, 2.1
+
+
+def written(codes: Codes, schedule: Schedule) -> int:
+    """Instructions in the code of a pattern, as the unrolled loops and the exchanges between threads make it."""
+    pattern, places = codes.pattern, schedule.places
+    indexed = {a for h in schedule.holds if h.carrier == "register" for a in h.axes}
+    indexed |= {a for node in pattern.reductions for a in pattern.kept(node)}
+    total = 0.0
+    for nest, code in zip(schedule.nests, codes.all(schedule.nests, schedule.held), strict=True):
+        copies = {
+            a: places[a].vector * (places[a].serial if a in indexed else min(places[a].serial, nest.unroll))
+            for a in nest.loops
+        }
+        total += AN_ACCESS * len(code.stored)
+        for step in (s for s in code.steps if s.cost):
+            each = step.times * WRITTEN[step.cost]
+            for axis in step.axes:
+                each *= copies.get(axis, 1)
+            total += each + AN_ACCESS * (step.loaded > 0)
+    for node in pattern.reductions:
+        partial = accumulators(pattern, node, places) * len(node.outputs)
+        lanes = prod(places[a].lanes for a in pattern.reduced(node))
+        warps = prod(places[a].warps for a in pattern.reduced(node))
+        total += A_SHUFFLE * partial * log2(lanes) + (AN_EXCHANGE * partial * (warps + 2) if warps > 1 else 0)
+    return round(total)
 
 
 def work_each(codes: Codes, device: Device) -> float:
