@@ -148,7 +148,7 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
     accesses = tuple(access(pattern, use, first, schedule.places, blocks) for use, first in facts.traffic)
     reread = _reread(pattern, schedule, accesses, device, blocks)
     code = facts.codes.all(schedule.nests, schedule.held)
-    issued = executed(code, schedule.places, blocks * schedule.threads, device)
+    issued = executed(code, schedule.places, accesses, blocks * schedule.threads, device)
     price = estimate(device, schedule, accesses, issued, blocks, reread)
     reals = facts.measured.reals(facts.key, placement, schedule.threads, schedule.shared, device)
     if compiled := [_as_compiled(schedule, real) for real in reals]:

@@ -23,8 +23,8 @@ ROUNDS = 4  # expensive ops that random bits cost
 WORD = 4  # bytes of a register
 
 Vectors = tuple[tuple[str, int], ...]
-Costs = tuple[tuple[frozenset[str], str, int], ...]
-"""Axes that ops depend on, their cost class, and how many there are for one element."""
+Costs = tuple[tuple[frozenset[str], str, int, int], ...]
+"""Axes that ops depend on, their cost class, how many there are for one element, and what is loaded or stored, or -1."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Step:
     loaded: int  # bytes of an element in memory, when it is loaded
     last: int  # position of the step that reads it last
     branch: bool  # computed under a condition, an element at a time
+    value: int = -1  # that it loads
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Width:
 
 @dataclass
 class Code:
-    """``stored``: axes, and bytes of an element, of what the nest stores."""
+    """``stored``: the values that the nest stores, and their axes."""
 
     steps: tuple[Step, ...]
     stored: tuple[tuple[frozenset[str], int], ...]
@@ -61,11 +62,14 @@ class Code:
     @cached_property
     def costs(self) -> Costs:
         """What depends on the same axes is counted together."""
-        found: dict[tuple[frozenset[str], str], int] = {}
+        found: dict[tuple[frozenset[str], str, int], int] = {}
         for step in self.steps:
             if step.cost:
-                found[step.axes, step.cost] = found.get((step.axes, step.cost), 0) + step.times * step.taps
-        return tuple((axes, cost, count) for (axes, cost), count in found.items())
+                key = step.axes, step.cost, step.value
+                found[key] = found.get(key, 0) + step.times * step.taps
+        for axes, value in self.stored:
+            found[axes, ADDRESS, value] = 1
+        return tuple((axes, cost, count, value) for (axes, cost, value), count in found.items())
 
     def width(self, vectors: Vectors) -> Width:
         """``vectors``: elements at once along each axis that has more than one."""
@@ -141,7 +145,7 @@ class Codes:
         for root in (r for r in roots if r.node >= 0):
             axes = frozenset(pattern.axes.members[pattern.graph.nodes[root.node].inputs[0]])
             steps.append(Step(axes, REDUCE, 1, 1, 0, 0, len(steps), False))
-        stored = tuple((frozenset(r.axes), pattern.graph.type(r.value).dtype.size) for r in roots if r.node < 0)
+        stored = tuple((frozenset(r.axes), r.value) for r in roots if r.node < 0)
         return Code(tuple(steps), stored)
 
     def _step(self, key: Key, last: int, held: bool, branch: bool) -> Step:
@@ -154,7 +158,7 @@ class Codes:
             return Step(axes, NOTHING, 1, 1, 0, 0, last, branch)
         often = taps(pattern, instance)
         if instance.role == "load":
-            return Step(axes, ADDRESS, 1, often, words, size, last, branch)
+            return Step(axes, ADDRESS, 1, often, words, size, last, branch, instance.value)
         op = pattern.graph.nodes[pattern.graph.values[instance.value].node].op
         cost, times = cost_of(op)
         return Step(axes, cost, times, often, words * (op.kind is not Kind.LAYOUT), 0, last, branch)

@@ -6,13 +6,13 @@ hand it does not compute; what several nests compute is counted in each.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from math import log2, prod
 
 from fstc.device.device import Device
 from fstc.ir.ops.opdef import OpDef
-from fstc.plan.artefact import AxisPlace
+from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.code import ADDRESS, EXPENSIVE, LIGHT, MOVE, REDUCE, Code, Codes, cost_of
 from fstc.plan.pressure import accumulators
 from fstc.plan.schedule import Schedule
@@ -36,16 +36,20 @@ def slots_of(op: OpDef, device: Device) -> float:
     return times * slots(device)[cost]
 
 
-def executed(code: Sequence[Code], places: Mapping[str, AxisPlace], threads: int, device: Device) -> float:
+def executed(
+    code: Sequence[Code], places: Mapping[str, AxisPlace], accesses: Iterable[Access], threads: int, device: Device
+) -> float:
     """Thread-instructions that ``threads`` threads issue: every thread computes a value at its own digits.
 
-    So what lacks an axis of the grid is computed by every block along it, and padding costs what work costs.
+    So what lacks an axis of the grid is computed by every block along it, and padding costs what work costs. A load or
+    store of a vector is one instruction.
     """
     price = slots(device)
+    vectors = {a.value: a.vector for a in accesses}
     total = 0.0
     for nest in code:
-        for axes, cost, count in nest.costs:
-            each = count * price[cost]
+        for axes, cost, count, value in nest.costs:
+            each = count * price[cost] / vectors.get(value, 1)
             for axis in axes:
                 if axis in places:
                     each *= places[axis].per_thread
