@@ -79,9 +79,8 @@ def main() -> int:
         blocks += [counted(device.name) for device in devices]
     for a in timings.against(timings.load(path) for path in timings.results(RESULTS)):
         gone = f" ({a.gone} planned otherwise since)" if a.gone else ""
-        blocks.append(
-            f"Times on {a.device}: {a.kernels} kernels{gone}, median error {a.error:.1%}, rank correlation {a.rank:.2f}."
-        )
+        fit = f"median error {a.error:.1%}, rank correlation {a.rank:.2f}"
+        blocks.append(f"Times on {a.device}: {a.kernels} kernels{gone}, {fit}.")
     text = as_markdown(Report(None, tuple(blocks)))
     print(text)
     if given.write:

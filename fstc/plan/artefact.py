@@ -142,6 +142,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[Edge, ...]
     accesses: tuple[Access, ...]
     words: str  # the axes for people: "rows (b,s) columns (h)"
+    again: tuple[int, ...] = ()  # values that later phases compute again, which is cheaper than to keep them (from 1.1)
 
 
 class Kernel(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
+from typing import NamedTuple
 
 from fstc.device.device import Device
+from fstc.ir.ops.opdef import Kind
 from fstc.ir.pattern import Pattern, Refusal
 from fstc.ir.traffic import Use, distinct_bytes, uses
 from fstc.plan.artefact import Access, AxisPlace
@@ -24,6 +26,16 @@ from fstc.plan.traffic import access
 from fstc.plan.work import executed, work_each
 
 MAX_BLOCKS = 2**31 - 1
+EQUAL = 0.999  # a gain below a thousandth is none
+REGROUPED = 3  # placements for which other groupings are tried
+
+
+class Rejected(NamedTuple):
+    """A grouping that was tried and is slower: ``value`` (of the pattern) ``kept`` between phases or computed again."""
+
+    value: int
+    kept: bool
+    us: float  # more than the chosen one
 
 
 @dataclass(frozen=True)
@@ -35,6 +47,7 @@ class Placed:
     blocks: int
     estimate: Estimate
     work: float
+    rejected: tuple[Rejected, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -85,7 +98,7 @@ def best(
     beat: float = inf,
     measured: Measured = NOTHING,
 ) -> Placed | Refusal:
-    """The cheapest legal placement; ties go to the first candidate.
+    """The cheapest legal placement and grouping; ties go to the first candidate.
 
     ``beat``: microseconds that the pattern's parts take apart; when not even the bytes at the rate of the
     blocks that it can have are faster, no placement is tried. ``measured``: what the compiler made of some placements.
@@ -96,15 +109,50 @@ def best(
     least = _least(facts, device)
     if least >= beat:
         return Refusal("FSN021", -1, f"one kernel takes {least:.1f} us at least, apart they take {beat:.1f} us")
+    found: list[Placed] = []
     chosen: Placed | None = None
     reason = "no placement"
     for placement in candidates(pattern, device, threads):
         placed = _judge(facts, placement, device, threads)
         if isinstance(placed, str):
             reason = placed
-        elif chosen is None or placed.estimate.time < chosen.estimate.time * 0.999:
+            continue
+        found.append(placed)
+        if chosen is None or placed.estimate.time < chosen.estimate.time * EQUAL:
             chosen = placed
-    return chosen if chosen is not None else Refusal("FSN020", -1, reason)
+    if chosen is None:
+        return Refusal("FSN020", -1, reason)
+    few = sorted((p for p in found if p is not chosen), key=lambda p: p.estimate.time)[: REGROUPED - 1]
+    return _regrouped(facts, [chosen, *few], device, threads)
+
+
+def _regrouped(facts: Facts, found: list[Placed], device: Device, threads: int | None) -> Placed:
+    """Expensive values as sub-roots of groups of their own or not: kept between phases, or computed again.
+
+    All of them kept is what the placements were judged with; none and each one alone are tried for the best few.
+    """
+    chosen = found[0]
+    tried: dict[frozenset[int], float] = {frozenset(): chosen.estimate.time}
+    for placed in found:
+        kept = [h.value for h in placed.schedule.holds if _expensive(facts.pattern, h.value)]
+        for again in dict.fromkeys((frozenset(kept), *(frozenset(kept) - {v} for v in kept))):
+            other = _judge(facts, placed.placement, device, threads, again) if again else placed
+            if isinstance(other, Placed):
+                tried[again] = min(other.estimate.time, tried.get(again, inf))
+                if other.estimate.time < chosen.estimate.time * EQUAL:
+                    chosen = other
+    mine = frozenset(chosen.schedule.again)
+    rejected = tuple(
+        Rejected(v, v not in again, time - chosen.estimate.time)
+        for again, time in tried.items()
+        for v in sorted(again ^ mine)
+    )
+    return replace(chosen, rejected=rejected) if rejected else chosen
+
+
+def _expensive(pattern: Pattern, value: int) -> bool:
+    node = pattern.graph.values[value].node
+    return node >= 0 and pattern.graph.nodes[node].op.kind is Kind.EXPENSIVE
 
 
 def _least(facts: Facts, device: Device) -> float:
@@ -118,13 +166,25 @@ def _least(facts: Facts, device: Device) -> float:
 
 
 def place_as(
-    pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device, measured: Measured = NOTHING
+    pattern: Pattern,
+    placement: tuple[AxisPlace, ...],
+    device: Device,
+    measured: Measured = NOTHING,
+    again: frozenset[int] = frozenset(),
 ) -> Placed | str:
-    """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(facts_of(pattern, device, measured), placement, device, None)
+    """The pattern under a placement that was chosen elsewhere, or why that cannot be; ``again``: values that are not
+    kept between phases.
+    """
+    return _judge(facts_of(pattern, device, measured), placement, device, None, again)
 
 
-def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threads: int | None) -> Placed | str:
+def _judge(
+    facts: Facts,
+    placement: tuple[AxisPlace, ...],
+    device: Device,
+    threads: int | None,
+    again: frozenset[int] = frozenset(),
+) -> Placed | str:
     pattern = facts.pattern
     blocks = 1
     for place in placement:
@@ -140,6 +200,7 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
         each=facts.each,
         registers=register_limit(device, size),
         shared=device.shared_per_block_max,
+        again=again,
     )
     if isinstance(schedule, str):
         return schedule

@@ -24,7 +24,7 @@ WORD = 4  # bytes of a register
 
 Vectors = tuple[tuple[str, int], ...]
 Costs = tuple[tuple[frozenset[str], str, int, int], ...]
-"""Axes that ops depend on, their cost class, how many there are for one element, and what is loaded or stored, or -1."""
+"""Axes that ops depend on, their cost class, how many there are for an element, and what is loaded or stored, or -1."""
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,17 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
                 why="no room on chip: loaded and computed again by the later phase",
             )
         )
+    for cheap in schedule.again:
+        edges.append(
+            Edge(
+                value=value(cheap),
+                user=-1,
+                scheme="thread",
+                carrier="recompute",
+                bytes=0,
+                why="cheaper to compute again in the later phase than to keep",
+            )
+        )
     return Part(
         nodes=tuple(rank),
         inputs=tuple(value(v) for v in pattern.graph.inputs if any(k[0] == v for k in pattern.instances)),
@@ -113,6 +124,7 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
         edges=tuple(edges),
         accesses=tuple(msgspec.structs.replace(a, value=value(a.value)) for a in placed.accesses),
         words=words(placed),
+        again=tuple(value(v) for v in schedule.again),
     )
 
 

@@ -36,8 +36,9 @@ def repriced(graph: Graph, plan: Plan, device: Device, record: Iterable[Measurem
 def _time(graph: Graph, kernel: Kernel, device: Device, measured: Measured) -> float:
     placed: list[Placed] = []
     for part in kernel.parts:
-        cut, _ = extract(graph, part.nodes, keep=frozenset(part.outputs))
-        found = place_as(make_pattern(cut), part.placement, device, measured)
+        cut, origin = extract(graph, part.nodes, keep=frozenset(part.outputs))
+        again = frozenset(n for n, v in enumerate(origin) if v in part.again)
+        found = place_as(make_pattern(cut), part.placement, device, measured, again)
         assert isinstance(found, Placed), found
         placed.append(found)
     return side_by_side(placed, device)

@@ -36,6 +36,7 @@ class Schedule:
     registers: int
     threads: int
     barriers: int
+    again: tuple[int, ...] = ()  # values that could be kept, and are cheaper to compute again
     spilled: int = 0  # bytes of local memory that a thread moves, where it is known
     min_blocks: int = 0  # that the compiler is told, where it is known what that does
     held: tuple[Held, ...] = ()  # the holds with the phases that they live in
@@ -54,9 +55,10 @@ def make_schedule(
     each: float,
     registers: int,
     shared: int,
+    again: frozenset[int] = frozenset(),
 ) -> Schedule | str:
     """The schedule, or why there is none. ``registers`` a thread and ``shared`` bytes a block are the limits,
-    ``each`` the thread-instructions for an element.
+    ``each`` the thread-instructions for an element, ``again`` values that shall not be kept.
 
     A value that finds no room is left out and what to keep is asked for anew: others then live longer.
     """
@@ -69,19 +71,19 @@ def make_schedule(
         return "too many partial results in one thread"
     epochs = _epochs(pattern, places)
     exchanges = _exchanges(pattern, places, accumulated, warps, epochs)
-    held = wanted(frozenset())
+    held = wanted(again)
     base = working(device, codes, nests, held, places)
     if max(base) > registers + 24:
         return f"registers: about {max(base):.0f} needed, limit {registers}"
     budget = _Budget(registers, shared - sum(life.size for life in exchanges.values()), warps * 32, base)
-    excluded: frozenset[int] = frozenset()
+    excluded = again
     while True:
         chosen, dropped, crossing = _carriers(held, places, budget)
         if not dropped:
             break
         excluded |= dropped
         held = wanted(excluded)
-    if excluded:
+    if excluded != again:
         base = working(device, codes, nests, held, places)
     body = _unrolled(pattern, nests, places, chosen, each)
     if body > LARGEST_BODY:
@@ -100,7 +102,8 @@ def make_schedule(
         places=places,
         nests=nests,
         holds=tuple(msgspec.structs.replace(h, offset=at.get(-1 - h.value, 0)) for h in chosen),
-        dropped=tuple(sorted(excluded)),
+        dropped=tuple(sorted(excluded - again)),
+        again=tuple(sorted(again)),
         exchanges=tuple(
             Exchange(node=n, offset=at[n], bytes=life.size, phase=pattern.depth[n] - 1) for n, life in exchanges.items()
         ),

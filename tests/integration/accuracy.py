@@ -1,7 +1,7 @@
 """How good the cost model is: what was planned against what the compiler made of it.
 
-Example: ``judge(compiled(sample_kernels(device), device))`` says for how many kernels of the samples the occupancy step is
-right. Nothing is measured on a GPU here; :mod:`tests.integration.timings` reads what was.
+Example: ``judge(compiled(sample_kernels(device), device))`` says for how many kernels of the samples the occupancy step
+is right. Nothing is measured on a GPU here; :mod:`tests.integration.timings` reads what was.
 """
 
 from __future__ import annotations
