@@ -236,6 +236,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     pattern: str  # structural hash, as Kernel.hash
     placement: str  # digest
     min_blocks: int  # blocks an SM that the compiler was told to make room for
+    planned: int  # registers
     registers: int
     stack: int  # bytes a thread, as the spills
     spill_stores: int

@@ -19,7 +19,7 @@ from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.code import Codes
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
-from fstc.plan.measured import NOTHING, Measured, Real
+from fstc.plan.measured import NOTHING, Measured
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import access
@@ -210,20 +210,22 @@ def _judge(
     reread = _reread(pattern, schedule, accesses, device, blocks)
     code = facts.codes.all(schedule.nests, schedule.held)
     issued = executed(code, schedule.places, accesses, blocks * schedule.threads, device)
-    price = estimate(device, schedule, accesses, issued, blocks, reread)
-    reals = facts.measured.reals(facts.key, placement, schedule.threads, schedule.shared, device)
-    if compiled := [_as_compiled(schedule, real) for real in reals]:
-        prices = [
-            estimate(device, s, accesses, issued, blocks, reread + s.spilled * blocks * s.threads) for s in compiled
-        ]
-        price, schedule = min(zip(prices, compiled, strict=True), key=lambda pair: pair[0].time)
+    versions = _compiled(facts, placement, schedule, device)
+    prices = [estimate(device, s, accesses, issued, blocks, reread + s.spilled * blocks * s.threads) for s in versions]
+    price, schedule = min(zip(prices, versions, strict=True), key=lambda pair: pair[0].time)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
     return Placed(pattern, placement, schedule, accesses, blocks, price, issued)
 
 
-def _as_compiled(schedule: Schedule, real: Real) -> Schedule:
-    return replace(schedule, registers=real.registers, spilled=real.spilled, min_blocks=real.min_blocks)
+def _compiled(facts: Facts, placement: tuple[AxisPlace, ...], schedule: Schedule, device: Device) -> list[Schedule]:
+    """The schedule with registers as the compiler used them, where that is known; else as estimated."""
+    measured, key = facts.measured, facts.key
+    reals = measured.reals(key, placement, schedule.threads, schedule.shared, device)
+    if reals:
+        return [replace(schedule, registers=r.registers, spilled=r.spilled, min_blocks=r.min_blocks) for r in reals]
+    bias = measured.bias(key)
+    return [replace(schedule, registers=schedule.registers + bias) if bias else schedule]
 
 
 def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], device: Device, blocks: int) -> int:

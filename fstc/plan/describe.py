@@ -156,14 +156,16 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     highest = max(schemes, key=SCHEMES.index, default="thread")
     shared_reads = _read_again([part for _, part in parts])
     lead = max(placed, key=lambda p: p.estimate.time)
-    room = _room(threads, shared, max(p.schedule.registers for p in placed), device)
+    registers = max(p.schedule.registers for p in placed)
+    alone = len(placed) == 1  # of several parts it is not known which one the compiler would squeeze
+    room = (lead.schedule.min_blocks or _room(threads, shared, registers, device)) if alone else 1
     return Kernel(
         name=name,
         parts=tuple(part for _, part in parts),
         threads=threads,
         shared=shared,
-        registers=max(p.schedule.registers for p in placed),
-        min_blocks=lead.schedule.min_blocks if len(placed) == 1 and lead.schedule.min_blocks else room,
+        registers=registers,
+        min_blocks=room,
         instructions=sum(written(Codes(p.pattern), p.schedule) for p in placed),
         blocks_per_sm=min(p.estimate.blocks_per_sm for p in placed),
         occupancy=min(p.estimate.occupancy for p in placed),

@@ -7,7 +7,7 @@ measurements that it was made with (``Plan.measured``), so that it stays a funct
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -20,6 +20,7 @@ from fstc.ir.subgraph import structural_hash
 from fstc.plan.artefact import AxisPlace, Measurement
 
 DIGITS = 16  # of a placement's digest
+WORD = 8  # bytes that a register too few costs: out and in
 
 
 def placement_digest(placement: tuple[AxisPlace, ...]) -> str:
@@ -55,24 +56,46 @@ class Measured:
         """What the measurements know a pattern by; nothing where there are none, since it takes time."""
         return structural_hash(graph) if self.record else ""
 
+    def compiled(self, pattern: str, placement: tuple[AxisPlace, ...]) -> list[Measurement]:
+        """How this placement was compiled so far, by the blocks that the compiler was told to make room for."""
+        return self._known.get((pattern, placement_digest(placement)), []) if self.record else []
+
     def reals(
         self, pattern: str, placement: tuple[AxisPlace, ...], threads: int, shared: int, device: Device
-    ) -> Iterator[Real]:
+    ) -> tuple[Real, ...]:
         """What this placement can be compiled to, as far as it is known; nothing when it was never compiled.
 
         Where a bound made it spill, the compiler may be left free: it then takes more registers than the bound left.
         """
+        found = self.compiled(pattern, placement)
+        clean = tuple(real(m) for m in found if not spilled(m))
+        if clean or not all(m.min_blocks > 1 for m in found):
+            return clean or tuple(real(m) for m in found)
+        if not found:
+            return ()
+        least = min(m.min_blocks for m in found)
+        registers = max(m.registers for m in found)
+        while registers < device.registers_per_thread_max and fits(device, threads, registers, shared) >= least:
+            registers += 1
+        return (Real(registers, 0, 1),)
+
+    def bias(self, pattern: str) -> int:
+        """Registers that the compiler needed beyond the plan for every placement of a pattern that it has seen.
+
+        So the next placement is not chosen for an estimate that is too low in the same way.
+        """
         if not self.record:
-            return
-        found = self._known.get((pattern, placement_digest(placement)), [])
-        for item in found:
-            yield Real(item.registers, item.spill_stores + item.spill_loads, item.min_blocks)
-        if found and all(m.min_blocks > 1 and m.spill_stores + m.spill_loads for m in found):
-            least = min(m.min_blocks for m in found)
-            registers = max(m.registers for m in found)
-            while registers < device.registers_per_thread_max and fits(device, threads, registers, shared) >= least:
-                registers += 1
-            yield Real(registers, 0, 1)
+            return 0
+        found = [m.registers + spilled(m) // WORD - m.planned for m in self.record if m.pattern == pattern]
+        return max(0, min(found, default=0))
+
+
+def spilled(item: Measurement) -> int:
+    return item.spill_stores + item.spill_loads
+
+
+def real(item: Measurement) -> Real:
+    return Real(item.registers, spilled(item), item.min_blocks)
 
 
 def fits(device: Device, threads: int, registers: int, shared: int) -> int:

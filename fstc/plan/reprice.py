@@ -1,6 +1,7 @@
 """The price of a plan as it was compiled: the same placements, with measured resources in the place of estimates.
 
-Example: ``repriced(graph, plan, device, record)`` is ``plan.summary.predicted_us`` when the record says nothing new.
+Example: ``repriced(graph, plan, device, record)`` is ``plan.summary.predicted_us`` when the record says nothing new;
+``record`` is what the kernels of this very plan compiled to.
 """
 
 from __future__ import annotations
@@ -13,15 +14,27 @@ from fstc.ir.pattern import make_pattern
 from fstc.ir.regions import find_regions
 from fstc.ir.rewrite import apply_rewrites
 from fstc.ir.subgraph import extract
-from fstc.plan.artefact import Kernel, Measurement, Plan
+from fstc.plan.artefact import AxisPlace, Kernel, Measurement, Plan
 from fstc.plan.candidate import Placed, place_as
-from fstc.plan.measured import Measured
+from fstc.plan.measured import Measured, Real, real
 from fstc.plan.pack import side_by_side
+
+
+class AsCompiled(Measured):
+    """Each placement as it was compiled, spills and all: no other way to compile it is considered."""
+
+    def reals(
+        self, pattern: str, placement: tuple[AxisPlace, ...], threads: int, shared: int, device: Device
+    ) -> tuple[Real, ...]:
+        return tuple(real(item) for item in self.compiled(pattern, placement))
+
+    def bias(self, pattern: str) -> int:
+        return 0
 
 
 def repriced(graph: Graph, plan: Plan, device: Device, record: Iterable[Measurement]) -> float:
     """Microseconds of all launches of a plan."""
-    measured = Measured.of(record)
+    measured = AsCompiled(tuple(record))
     first: dict[str, Graph] = {}
     for region in find_regions(graph):
         first.setdefault(region.hash, region.graph)
