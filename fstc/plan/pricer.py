@@ -154,7 +154,7 @@ class Pricer:
 
     def fork(self) -> Pricer:
         """The same, with a choice of folded ops of its own; placements are shared."""
-        return Pricer(self.graph, self.device, self.folded, self.equal)
+        return Pricer(self.graph, self.device, self.folded, self.equal, self.measured)
 
     def fold(self, nodes: Members) -> None:
         """From now on every user repeats these ops."""
