@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fstc.cli.environment import cache_folder
+from fstc.cli.expectations import checked_package, expect_option, read_expectations, tell
 from fstc.cli.output import note, progress, show, write_out
 from fstc.cli.shared import (
     bind_option,
@@ -52,6 +53,7 @@ DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512
     help="Exit 1, without a package, on such a finding; repeat for more.",
 )
 @option("--replan", is_flag=True, help="Where the compiler needs more than planned, plan again with what it used.")
+@expect_option
 @option("--report", is_flag=True, help="Print the resources of every kernel.")
 @option("--embed-constants", is_flag=True, help="Put constants files into the package instead of beside it.")
 @format_option
@@ -68,6 +70,7 @@ def command(
     frozen: bool,
     denied: tuple[str, ...],
     replan: bool,
+    expect: str | None,
     report: bool,
     embed_constants: bool,
     format: str,
@@ -80,6 +83,7 @@ def command(
     from fstc.driver.package import BuildOptions, build_package
     from fstc.report.build import build_report
 
+    expected = read_expectations(expect)
     names = listed(device, "device") if device else ()
     work = opened(
         path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages, plan=planner(planning)
@@ -100,13 +104,17 @@ def command(
             work, names or (work.settings.device,), options, cache, lambda p: advance(p.done, p.total, p.kernel)
         )
     refused = _denied(built.findings, denied)
-    if not refused:
+    verdicts = checked_package(expected, work.value("graph"), built.package) if expected else ()
+    as_expected = all(verdict.holds for verdict in verdicts)
+    if not refused and as_expected:
         write_out(built.package, target)
     if target != "-":
         show(build_report(target, built.manifest, built.compiled, built.cached, full=report), format)
     for finding in refused:
         note(f"denied: {finding.code} {finding.device} {finding.kernel}: {finding.message}")
-    return 1 if refused else 0
+    if expected:
+        tell(verdicts, format)
+    return 0 if as_expected and not refused else 1
 
 
 def _denied(findings: tuple[Finding, ...], denied: tuple[str, ...]) -> list[Finding]:

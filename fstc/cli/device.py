@@ -37,7 +37,10 @@ def show_device(name: str, format: str) -> int:
     from fstc.device.device import load_device
 
     figures = asdict(load_device(name))
-    show(Report(figures, (Table(("figure", "value"), tuple((key, _cell(value)) for key, value in figures.items())),)), format)
+    show(
+        Report(figures, (Table(("figure", "value"), tuple((key, _cell(value)) for key, value in figures.items())),)),
+        format,
+    )
     return 0
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fstc.cli.expectations import (
+    checked,
+    checked_package,
+    expect_option,
+    read_expectations,
+    tell,
+    with_verdicts,
+    write_expect_option,
+    write_expected,
+)
 from fstc.cli.output import show, write_out
 from fstc.cli.shared import (
+    FORMATS,
     GITHUB,
     as_real_option,
     bind_option,
     device_option,
-    diff_format_option,
     dump_option,
     fail_if_option,
+    formats_option,
     listed,
     model_argument,
     opened,
@@ -28,10 +40,15 @@ from fstc.cli.shared import (
     time_option,
     write_artefact,
 )
+from fstc.plan.options import STRATEGIES, PlanOptions
 
 if TYPE_CHECKING:
     from fstc.driver.work import Work
-    from fstc.report.table import Table
+    from fstc.report.expect.check import Verdict
+    from fstc.report.expect.parse import Expectations
+    from fstc.report.table import Report, Table
+
+BRIEF = "brief"
 
 EMITS = ("dot", "html")
 
@@ -53,6 +70,9 @@ def _emits(context: click.Context, parameter: click.Parameter, value: tuple[str,
 @plan_options
 @as_real_option
 @option("--explain", is_flag=True, help="Also print every decision: what was joined or kept apart, and why.")
+@option("--compare", is_flag=True, help="Print what the strategies none, classic and stitch would do, side by side.")
+@expect_option
+@write_expect_option
 @option("--against", metavar="OLD", help="Print what changes against an earlier plan, and end as `fstc diff` does.")
 @fail_if_option
 @option(
@@ -65,7 +85,7 @@ def _emits(context: click.Context, parameter: click.Parameter, value: tuple[str,
     "the file of -o, else in this folder. With -o - the one that is named goes to stdout, in place of the plan.",
 )  # fmt: skip
 @option("--built", metavar="PACKAGE", help="Also print what the compiler used, from a package of this plan.")
-@diff_format_option
+@formats_option(*FORMATS, BRIEF, GITHUB)
 @dump_option
 @time_option
 @profile_option
@@ -76,6 +96,9 @@ def command(
     output: str | None,
     as_real: bool,
     explain: bool,
+    compare: bool,
+    expect: str | None,
+    write_expect: str | None,
     against: str | None,
     fail_if: tuple[str, ...],
     emits: tuple[str, ...],
@@ -88,47 +111,84 @@ def command(
     """Decide which ops share a kernel, and say why."""
     from fstc.device.device import load_device
     from fstc.report.plan import plan_report
-    from fstc.report.table import Report
 
-    compared = _compared(against, fail_if, output, format)
-    _one_on_stdout(output, emits)
-    work = opened(
-        path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), as_real=as_real
-    )
+    if compare and (output or expect or write_expect or against or emits or built or format == BRIEF):
+        raise click.UsageError(
+            "--compare makes several plans: it goes with none of -o, --emit, --built, --format brief and what looks at "
+            "one plan."
+        )
+    expected = read_expectations(expect)
+    changed = _changes(against, fail_if, output, format, expected is not None)
+    _one_on_stdout(output, write_expect, emits)
+    options = planner(planning)
+    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, plan=options, as_real=as_real)
+    if compare:
+        show(_compared(work, options), format)
+        return 0
     beside = _built(work, built) if built else ()
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
     report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
+    report = replace(report, blocks=(*report.blocks, *beside))
+    verdicts = _checked(expected, work, path) if expected else ()
     pages = _pages(work, emits, output)
     if output and not (output == "-" and emits):
         write_artefact(work, "plan", output)
     for target, data in pages.items():
         write_out(data, target)
-    if compared:
-        return compared(work)
-    if output != "-":
-        show(Report(report.data, (*report.blocks, *beside)), format)
-    return 0
+    if write_expect:
+        write_expected(write_expect, work)
+    ends = 0
+    if changed:
+        ends = changed(work)
+    elif "-" not in (output, write_expect):
+        _print(work, with_verdicts(report, verdicts), format)
+    return ends if expected is None or tell(verdicts, format) else 1
 
 
 def _built(work: Work, package: str) -> tuple[Table]:
-    from fstc.device.device import load_device
     from fstc.driver.built import built
     from fstc.report.built import built_table
 
-    found = built(work, Path(package))
-    device = load_device(work.settings.device)
-    return (built_table(found.launches, found.device, device.max_threads_per_sm, found.compiler),)
+    return (built_table(*built(work, Path(package))),)
 
 
-def _compared(
-    against: str | None, fail_if: tuple[str, ...], output: str | None, format: str
+def _checked(expected: Expectations, work: Work, path: str) -> tuple[Verdict, ...]:
+    """Of a package also what the compiler did."""
+    from fstc.driver.files import is_package
+
+    if is_package(path):
+        return checked_package(expected, work.value("graph"), Path(path).read_bytes(), work.settings.device)
+    return checked(expected, work)
+
+
+def _print(work: Work, report: Report, format: str) -> None:
+    """``brief`` is the form that goldens hold; annotations stand alone."""
+    if format == BRIEF:
+        from fstc.report.plan_text import plan_text
+
+        click.echo(plan_text(work.stem, work.value("graph"), work.value("plan")), nl=False)
+    elif format != GITHUB:
+        show(report, format)
+
+
+def _compared(work: Work, options: PlanOptions) -> Report:
+    """The strategies in the order in which they became known."""
+    from fstc.report.compare import compare_report
+
+    made = {strategy: work.asked(replace(options, strategy=strategy)) for strategy in reversed(STRATEGIES)}
+    return compare_report(work.stem, {strategy: there.value("plan") for strategy, there in made.items()})
+
+
+def _changes(
+    against: str | None, fail_if: tuple[str, ...], output: str | None, format: str, expected: bool
 ) -> Callable[[Work], int] | None:
     """What to do with the plan instead of showing it. OLD is read now: -o may replace it."""
     if against is None:
-        for given, flag in ((bool(fail_if), "--fail-if"), (format == GITHUB, f"--format {GITHUB}")):
-            if given:
-                raise click.UsageError(f"{flag} is about a difference: give an earlier plan as --against OLD.")
+        if fail_if:
+            raise click.UsageError("--fail-if is about a difference: give an earlier plan as --against OLD.")
+        if format == GITHUB and not expected:
+            raise click.UsageError("--format github prints findings: give --expect FILE or --against OLD with it.")
         return None
     if output == "-":
         raise click.UsageError("-o - prints the plan, --against OLD what it changes: one of them goes to a file.")
@@ -142,7 +202,9 @@ def _compared(
     return lambda work: show_diff(changes(old, work), expressions, format, output or "")
 
 
-def _one_on_stdout(output: str | None, emits: tuple[str, ...]) -> None:
+def _one_on_stdout(output: str | None, write_expect: str | None, emits: tuple[str, ...]) -> None:
+    if output == write_expect == "-":
+        raise click.UsageError("-o - and --write-expect - cannot share stdout.")
     if output == "-" and len(emits) > 1:
         raise click.UsageError(f"-o - takes one of {', '.join(emits)}: two pages cannot share stdout.")
     if emits and output and Path(output).suffix.removeprefix(".") in EMITS:

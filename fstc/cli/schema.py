@@ -14,29 +14,9 @@ KINDS = ("graph", "analysis", "plan", "codegen", "map", "package", "verification
 @click.argument("kind", type=click.Choice(KINDS))
 def command(kind: str) -> int:
     """JSON Schema of an artefact."""
-    import msgspec
+    from fstc.report.schema import schema
 
-    from fstc.support.artefact import Input
-
-    body = _classes()[kind]
-    (inputs, inside), definitions = msgspec.json.schema_components([Input, body], ref_template="#/$defs/{name}")
-    document = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": f"fstc {kind} {body.VERSION}",
-        "type": "object",
-        "required": ["kind", "format_version", "body"],
-        "properties": {
-            "kind": {"const": kind},
-            "format_version": {"type": "string", "pattern": r"^\d+\.\d+$"},
-            "tool": {"type": "string"},
-            "device": {"type": "string"},
-            "inputs": {"type": "array", "items": inputs},
-            "options": {"type": "object"},
-            "body": inside,
-        },
-        "$defs": definitions,
-    }
-    click.echo(json.dumps(document, indent=1, sort_keys=True))
+    click.echo(json.dumps(schema(_classes()[kind]), indent=1, sort_keys=True))
     return 0
 
 

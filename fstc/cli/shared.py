@@ -45,18 +45,21 @@ model_argument = click.argument("path", metavar="FILE")
 bind_option = option(
     "--bind", "binds", multiple=True, metavar="NAME=N", help="Set a named extent of a .fir; repeat for more."
 )
-format_option = option(
-    "--format", "format", type=click.Choice(FORMATS), default="auto",
-    help="auto: tables on a terminal, plain text in a pipe.",
-)  # fmt: skip
+
+
+def formats_option(*formats: str) -> Callable[[F], F]:
+    """``--format`` of a command that has more formats than most."""
+    help = "auto: tables on a terminal, plain text in a pipe."
+    help += " github: annotations of a workflow, for findings." if GITHUB in formats else ""
+    return option("--format", "format", type=click.Choice(formats), default="auto", help=help)
+
+
+format_option = formats_option(*FORMATS)
 fail_if_option = option(
     "--fail-if", "fail_if", multiple=True, metavar="EXPR",
     help="A difference is a finding only when this holds, for example predicted_us>+2% or bytes>+1MB; repeat for more.",
 )  # fmt: skip
-diff_format_option = option(
-    "--format", "format", type=click.Choice((*FORMATS, GITHUB)), default="auto",
-    help="auto: tables on a terminal, plain text in a pipe; github: annotations of a workflow, for a difference.",
-)  # fmt: skip
+diff_format_option = formats_option(*FORMATS, GITHUB)
 device_option = option(
     "--device", default="h200", metavar="NAME", help="The device to plan for; see `fstc device list`."
 )

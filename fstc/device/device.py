@@ -14,10 +14,11 @@ from typing import Any
 
 from fstc.support.diagnostics import Diagnostic, FstcError, Label
 from fstc.support.files import read_bytes
-from fstc.support.source import Source, Span
+from fstc.support.yaml_events import Items, Mapping, Node, Scalar, decode_text, kind_of, read_fields, read_yaml
 
 FOLDER = Path(__file__).parent
 FILE_LIMIT = 1 << 16  # bytes; a description has about 2,500
+CODE = "FST0010"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,93 +140,35 @@ def _shipped(name: str) -> Device:
 
 def parse_device(data: bytes, file: str) -> Device:
     """A checked device; every problem of the file is reported in one run, each at its place."""
-    try:
-        source = Source(file, data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        message = f"{file} is not UTF-8 (byte {error.start})"
-        raise FstcError(Diagnostic("FST0010", message, file=file)) from None
+    source = decode_text(data, file, CODE)
     types = {f.name: str(f.type) for f in fields(Device)}
+    root = read_yaml(source, CODE)
+    if not isinstance(root, Mapping) or not root.entries:
+        raise FstcError(Diagnostic(CODE, f"{file} is no mapping of keys to figures", file=file))
+    given, problems = read_fields(root, types, "a device", CODE)
     values: dict[str, Any] = {}
-    problems: list[Diagnostic] = []
-    for key, value, key_span, value_span in _pairs(source):
-        if key not in types:
-            message = f"a device has no key {key!r}"
-            problems.append(Diagnostic("FST0010", message, Label(key_span), help=_near(key, types)))
-        elif key in values:
-            problems.append(Diagnostic("FST0010", f"{key!r} is given twice", Label(key_span)))
-        else:
-            values[key], why = _typed(key, value, types[key])
-            if why:
-                problems.append(Diagnostic("FST0010", f"{key}: {why}", Label(value_span)))
+    for key, entry in given.items():
+        values[key], why = _typed(key, entry.value, types[key])
+        if why:
+            problems.append(Diagnostic(CODE, f"{key}: {why}", Label(entry.value.span)))
     missing = [key for key in types if key not in values]
     if missing:
-        problems.append(Diagnostic("FST0010", f"{file} lacks {', '.join(missing)}", file=file))
+        problems.append(Diagnostic(CODE, f"{file} lacks {', '.join(missing)}", file=file))
     if problems:
         raise FstcError(*problems)
     return Device(**values)
 
 
-Text = str | tuple[str, ...] | None
-"""A value as written: a scalar, a list of scalars, or anything else."""
-
-
-def _pairs(source: Source) -> list[tuple[str, Text, Span, Span]]:
-    """Keys and texts with their places; None for a value that is neither a scalar nor a list of them.
-
-    Events, not objects: no tag can construct anything, and nesting costs no stack.
-    """
-    import yaml
-
-    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-    items: list[tuple[Text, Span]] = []  # what stands directly in the mapping
-    depth = 0
-    try:
-        for event in yaml.parse(source.text, Loader=loader):
-            ends = isinstance(event, yaml.CollectionEndEvent)
-            depth -= ends
-            if depth == 0 and isinstance(event, (yaml.SequenceStartEvent, yaml.ScalarEvent)):
-                break
-            if depth == 1 and isinstance(event, yaml.NodeEvent):
-                listed = () if isinstance(event, yaml.SequenceStartEvent) else None
-                text = event.value if isinstance(event, yaml.ScalarEvent) else listed
-                items.append((text, _span(source, event)))
-            elif depth > 1 and isinstance(event, yaml.NodeEvent):
-                items[-1] = (_extended(items[-1][0], event), items[-1][1])
-            depth += isinstance(event, yaml.CollectionStartEvent)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        label = Label(Span(source, mark.index, mark.index)) if mark else None
-        message = f"{source.name} is no YAML: {getattr(error, 'problem', '')}"
-        raise FstcError(Diagnostic("FST0010", message, label, file=source.name)) from None
-    if not items:
-        raise FstcError(Diagnostic("FST0010", f"{source.name} is no mapping of keys to figures", file=source.name))
-    keys, values = items[::2], items[1::2]
-    return [
-        (key if key and isinstance(key, str) else "?", text, at, place)
-        for (key, at), (text, place) in zip(keys, values, strict=True)
-    ]
-
-
-def _extended(text: Text, event: Any) -> Text:
-    """A list with one more scalar; what holds anything else is no list of scalars."""
-    value = getattr(event, "value", None)
-    return (*text, value) if isinstance(text, tuple) and isinstance(value, str) and len(text) < MOST_LISTED else None
-
-
-def _span(source: Source, event: Any) -> Span:
-    return Span(source, event.start_mark.index, event.end_mark.index)
-
-
-def _typed(key: str, text: Text, kind: str) -> tuple[Any, str]:
+def _typed(key: str, value: Node, kind: str) -> tuple[Any, str]:
     """The value, and what is wrong with it if anything is."""
     if kind == LIST:
-        if not isinstance(text, tuple) or not text:
+        if not isinstance(value, Items) or not 0 < len(value.items) <= MOST_LISTED:
             return None, f"a list of 1 to {MOST_LISTED} whole numbers is needed, for example [1, 2, 4]"
-        typed = [_typed(key, item, "int") for item in text]
-        why = next((why for _, why in typed if why), "")
-        return tuple(value for value, _ in typed), why
-    if not isinstance(text, str):
-        return None, "one value is needed, not a list or mapping"
+        typed = [_typed(key, item, "int") for item in value.items]
+        return tuple(item for item, _ in typed), next((why for _, why in typed if why), "")
+    if not isinstance(value, Scalar):
+        return None, f"one value is needed, not {kind_of(value)}"
+    text = value.text
     if kind == "str":
         if key == "arch" and not re.fullmatch(r"sm_[1-9][0-9]{1,2}", text):
             return None, f"{text!r} is no architecture such as sm_90"
@@ -239,10 +182,3 @@ def _typed(key: str, text: Text, kind: str) -> tuple[Any, str]:
     if number == 0 and key not in ZERO_ALLOWED:
         return None, "it cannot be 0"
     return number, ""
-
-
-def _near(key: str, known: dict[str, str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(key, known, 1)
-    return f"did you mean {close[0]}?" if close else ""

@@ -22,9 +22,10 @@ Launches = tuple[tuple[Kernel, KernelEntry], ...]
 
 
 class Built(NamedTuple):
-    device: DeviceEntry
-    compiler: str
     launches: Launches  # distinct kernels in the order of the run
+    device: DeviceEntry
+    threads: int  # that an SM can hold
+    compiler: str
 
 
 def built(work: Work, path: Path) -> Built:
@@ -47,7 +48,7 @@ def built(work: Work, path: Path) -> Built:
         if step.kernel >= 0:
             symbol = code.kernels[step.kernel].symbol
             found.setdefault(symbol, (ours.regions[planned.region].kernels[planned.kernel], entries[symbol]))
-    return Built(entry, compiler, tuple(found.values()))
+    return Built(tuple(found.values()), entry, load_device(work.settings.device).max_threads_per_sm, compiler)
 
 
 def _difference(ours: Plan, theirs: Plan) -> str:

@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from fstc.device.device import load_device
+from fstc.plan.options import PlanOptions
 from fstc.stages import STAGES, Settings, Stage, stage
 from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
@@ -118,13 +119,22 @@ class Work:
                 message = f"{name} is for {self.settings.device}, not for {device}"
                 help = "give the .fir or its graph or analysis file, which are for no device"
                 raise FstcError(Diagnostic("FST0012", message, file=name, help=help))
+        return self._anew(replace(self.settings, device=device))
+
+    def asked(self, options: PlanOptions) -> Work:
+        """The same model planned with other options, whatever plan was read; what comes before a plan is shared."""
+        return self._anew(replace(self.settings, plan=options))
+
+    def _anew(self, settings: Settings) -> Work:
+        """With other settings: from the plan on, everything is made again."""
         for made in STAGES:
             if not made.for_device:
                 self.value(made.role)
-        kept = {role: value for role, value in self.values.items() if role not in _device_roles()}
-        settings = replace(self.settings, device=device)
-        artefacts = {role: artefact for role, artefact in self.artefacts.items() if role in kept}
-        return replace(self, settings=settings, values=kept, artefacts=artefacts, files={})
+        gone = _device_roles()
+        values = {role: value for role, value in self.values.items() if role not in gone}
+        artefacts = {role: artefact for role, artefact in self.artefacts.items() if role in values}
+        loaded = {role: file for role, file in self.loaded.items() if role not in gone}
+        return replace(self, settings=settings, values=values, artefacts=artefacts, loaded=loaded, files={})
 
     def _run(self, made: Stage) -> None:
         values = {role: self.value(role) for role in made.reads} | {"source": self.values.get("source")}

@@ -18,6 +18,7 @@ from fstc.plan.partition import Partition, circles
 from fstc.plan.pricer import Members, users_of
 
 ROUNDS = 4
+MOST_ASIDE = 16  # clusters of a plan in which ops move between readers of one tensor
 MOST_REPEATED = 32  # ops of a region that are tried as repeated by their users
 STAYS = (Form.REDUCE, Form.SCAN, Form.SCATTER, Form.REDUCE_WINDOW, Form.RNG)  # never computed by several kernels
 
@@ -58,7 +59,7 @@ class Mover:
 
         Returns the clusters that changed.
         """
-        edges = [(a, b) for a, b in self.partition.edges() if a in look_at or b in look_at]
+        edges = [(a, b) for a, b in self.pairs() if a in look_at or b in look_at]
         found = [move for a, b in edges for move in self._between(a, b)]
         found.sort(key=lambda m: (-m.gain, m.source, m.target))
         touched: set[int] = set()
@@ -90,11 +91,22 @@ class Mover:
             if gain > 0:
                 yield Move(ops, members[source] - ops, source, target, gain)
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """Clusters between which ops may move: along edges, and in small plans between readers of one tensor."""
+        edges = self.partition.edges()
+        if len(self.partition.members) > MOST_ASIDE:
+            return edges
+        reads = {k: self.judge.pricer.reads_of(m) for k, m in self.partition.members.items()}
+        order = sorted(reads, key=self.partition.rank.__getitem__)
+        aside = [(a, b) for n, a in enumerate(order) for b in order[n + 1 :] if not reads[a].isdisjoint(reads[b])]
+        return list(dict.fromkeys((*edges, *aside)))
+
     def offered(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
-        """(ops, from, to) of the moves along an edge that wishes allow, each once."""
+        """(ops, from, to) of the moves between two clusters that wishes allow, each once."""
         members = self.partition.members
         seen: set[Members] = set()
-        for ops, source, target in (*self._down(a, b), *self._up(a, b)):
+        aside = (*self._aside(a, b), *self._aside(b, a)) if len(members) <= MOST_ASIDE else ()
+        for ops, source, target in (*self._down(a, b), *self._up(a, b), *aside):
             kept = any(not ops.isdisjoint(group) for group in self.judge.steering.kept)
             if ops not in seen and ops != members[source] and not kept:
                 seen.add(ops)
@@ -125,6 +137,25 @@ class Mover:
             producers = {p for v in pricer.graph.nodes[n].inputs for p in pricer.producers(v)}
             if not producers.isdisjoint(members[a]) and producers.isdisjoint(members[b]):
                 yield frozenset({n}), b, a
+
+    def _aside(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
+        """For each op of ``a`` that reads what ``b`` reads: it with what it waits for, or with what waits for it."""
+        pricer, members = self.judge.pricer, self.partition.members
+        common = pricer.reads_of(members[a]) & pricer.reads_of(members[b])
+        for n in sorted(members[a]) if common else ():
+            if not common.isdisjoint(pricer.reads_of(frozenset({n}))):
+                yield self.judge.above(members[a], n), a, b
+                yield self._below(members[a], n), a, b
+
+    def _below(self, members: Members, node: int) -> Members:
+        """An op and all members that wait for it."""
+        found, stack = {node}, [node]
+        while stack:
+            for u in self.partition.users[stack.pop()]:
+                if u in members and u not in found:
+                    found.add(u)
+                    stack.append(u)
+        return frozenset(found)
 
     def _gain(self, ops: Members, source: Members, target: Members) -> float:
         rest, grown = source - ops, target | ops

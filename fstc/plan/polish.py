@@ -1,8 +1,8 @@
 """Last changes of a small plan, judged by the time of all its launches together, packing included.
 
-Example: two kernels that were kept apart for half a microsecond follow each other; joined, they are ready early
-enough to share the launch of a third. Only whole plans show that, and each has to be packed anew, so it is tried where a region
-has few kernels.
+Example: two kernels that were kept apart for half a microsecond follow each other; joined, they are early enough to
+share the launch of a third. Only whole plans show that, and each has to be packed anew, so it is tried where a
+region has few kernels.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Polisher:
                     pricer.name(members[b]),
                 )
         self.mover.partition = partition
-        for a, b in partition.edges():
+        for a, b in self.mover.pairs():
             for ops, source, target in self.mover.offered(a, b):
                 grown = members[target] | ops
                 if judge.forbidden([grown], grown) is not None:

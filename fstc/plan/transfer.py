@@ -22,7 +22,8 @@ from fstc.ir.subgraph import extract
 from fstc.plan.artefact import AxisPlace, Kernel, Part, Plan, RegionPlan
 from fstc.plan.candidate import Placed, place_as
 from fstc.plan.options import PlanOptions
-from fstc.plan.run import PlannedRegion, assemble, describe_launch
+from fstc.plan.region import PlannedRegion, describe_launch
+from fstc.plan.run import assemble
 from fstc.plan.schedule import Schedule
 from fstc.support.diagnostics import Diagnostic, FstcError
 

@@ -5,7 +5,8 @@ A code is never reused or given another meaning. Ranges: 00xx files and artefact
 names and types, 03xx attributes, shapes and extents, 04xx plan input, 05xx toolchain, 06xx runtime and
 verification, 07xx comparing, 09xx bugs of ours. The exit code of a command follows from the code: a table for each.
 
-An entry is its code and one-line meaning, then an indented text that says when it happens and what to do.
+An entry is its code and one-line meaning, then an indented text that says when it happens and what to do. Those
+of decisions are in :mod:`fstc.support.decisions`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from textwrap import dedent
+
+from fstc.support.decisions import DECISIONS
 
 DONE, REFUSED, TOOLCHAIN, DEVICE, FINDING, USAGE, INTERNAL, TEMPORARY = 0, 3, 4, 5, 1, 2, 70, 75
 
@@ -138,7 +141,7 @@ FST0302 unknown attribute
 FST0303 an attribute has the wrong type
     For example a float where a list of integers is needed.
 FST0304 an attribute is given twice
-    Attribute names are unique within braces.
+    Attribute names are unique within braces: remove one of the two.
 FST0305 an attribute does not fit
     The op's rule refuses the value, for example an axis out of range.
 FST0306 a constant does not fit its type
@@ -150,7 +153,7 @@ FST0311 a tensor is too large
     A tensor has at most 2^63-1 elements and bytes. One dimension and any intermediate result of an
     extent expression have the same limit.
 FST0312 the rank is too large
-    Ranks 0 to 8 are supported.
+    Ranks 0 to 8 are supported. Reshape axes that are always used together into one.
 FST0313 an extent does not divide
     Division in extents is exact: `N/4` with N = 6 is refused.
 FST0314 unknown named extent
@@ -160,7 +163,7 @@ FST0315 an extent is unbound
 FST0316 a bad binding
     `--bind NAME=VALUE` takes a declared name and a positive integer, once.
 FST0317 a named extent is declared twice
-    Each `dim` is declared once.
+    Each `dim` is declared once, above the function. Give the second another name or remove it.
 FST0320 the constants file cannot be used
     `data = "file.safetensors:tensor"` names a file in the folder of the .fir or below it. It is
     missing, leads elsewhere, or is no safetensors file.
@@ -188,6 +191,29 @@ FST0420 a wish that no plan can keep
     values, a wish against another, or the reason (FSN...) for which no kernel holds them all. Leave the wish
     away; `fstc plan --why-not A B` says what it would take.
 """)
+
+EXPECTATIONS = _table("""
+FST0430 a file of expectations cannot be understood
+    `--expect` reads a YAML mapping. Its keys are `device`, `kernels`, `library_calls`, `bytes`,
+    `bytes_over_floor`, `l2_bytes`, `predicted_us`, `spills`, `stitched`, `apart`, `kernel` and `decisions`; the
+    section on expectations in docs/ci.md shows each. A bound is a number with its unit, alone or after <=, <, >=, > or
+    ==. YAML keeps some signs for itself at the start of a value: quote `">= 50%"` and `"*softmax*"`. Tags and
+    aliases are not read. `fstc plan --write-expect FILE` writes a file to start from.
+""")
+
+PLAN_FINDING = _table(
+    """
+FST0431 an expectation is broken
+    The plan is not what the file of `--expect` says. The finding names the place in that file, what is, what was
+    expected and by how much; `fstc plan --explain` and `fstc diff` show what changed. Change the model back, or
+    the expectation when the change is meant.
+FST0432 an expectation that cannot be checked
+    Spills are known when kernels are compiled, not when they are planned. Such an expectation fails rather than pass
+    unseen: check it with `fstc build --expect`, or of a package with `fstc plan model.fpk --expect`, and keep it in a
+    file of its own.
+""",
+    exit=FINDING,
+)
 
 BUILD_TOOLCHAIN = _table(
     """
@@ -299,98 +325,7 @@ FST0900 a bug in fstc
     exit=INTERNAL,
 )
 
-# FSNnnn: one for each reason to join or to keep apart. 00x joined, 01x not possible in one kernel, 02x possible
-# but not worth it or too large, 03x reductions over the grid, 04x slower than one would hope. They are no errors: no
-# command ends with one.
-PLANNER = _table(
-    """
-FSN001 nothing to compute
-    The candidate has no result that anyone reads, so there is no kernel to make. Ops without users
-    are left out of a plan; return their values to keep them.
-FSN002 joined
-    Producer and user became one kernel: what passes between them stays in registers, shuffles or
-    shared memory, one launch is saved, and the tensor is neither written nor read again. The gain is
-    the predicted time of the two kernels apart minus that of the one.
-FSN003 packed
-    Kernels that do not depend on each other share one launch: side by side in the same loop where
-    their extents are equal, else each in its own range of blocks. No traffic is saved; small kernels
-    save a launch each, and their blocks fill the device together.
-FSN004 ops change their kernel
-    They were joined with one neighbour, and with another one less is moved: what only one kernel needs is
-    computed there. The gain is the predicted time of the two kernels before less that after.
-FSN005 computed by every user
-    Several kernels need this value, and computing it again in each of them is cheaper than writing it once and
-    reading it again. The op is counted in each of these kernels; results do not change, since it is the
-    same op on the same operands. Only ops that are no reduction are repeated.
-FSN010 a reduced value is read at another position
-    In this kernel the result of a reduction would be needed where another block, or another iteration
-    of this thread, has computed it: behind a transpose, a slice, a gather or along an axis that it does
-    not have. A kernel has no barrier over all blocks, so the value goes through global memory and its
-    reader is a second kernel. If the model allows it, reduce after the move instead of before.
-FSN011 a running sum is read in its own kernel
-    A cumulative sum is stored while it is made, element by element along its axis; a reader in the
-    same kernel would need elements that are not there yet. Its reader is a second kernel. What comes
-    before the sum can still be joined to it.
-FSN012 values would be computed again too often
-    A value that is read at another position is computed again there. Behind layout ops that do not cancel,
-    a chain of such reads doubles at every step; one kernel would be thousands of statements long. The
-    chain is cut: a value goes through global memory and is computed once.
-FSN014 joining would make a cycle
-    A third kernel or a library call needs a result of the one and makes an operand of the other. As one
-    launch they would have to run both before and after it. Often the way round is a value that both
-    need and that is cheap: written twice in the .fir, each reader has its own.
-FSN015 a scatter works in place
-    A scatter whose indices are unique is a kernel over its updates, in place on a copy of its operand. What
-    makes the operand must have ended before, and what reads the result must wait: both are other kernels.
-FSN016 beyond what the search looks at
-    The kernel would have more ops than `--max-ops`, or so many kernels lie between the two that looking for
-    a cycle would take too long. These bounds keep planning linear in the size of the model; a larger
-    `--max-ops` looks further and takes longer.
-FSN020 no placement fits
-    No way to lay the axes over vector, lanes, warps, iterations and blocks stays within the device: the
-    threads of a block, registers, shared memory or the blocks of a launch. The reason is that of the
-    last placement that was tried. `fstc device show NAME` lists the limits; a device with more shared
-    memory may join them.
-FSN021 one kernel would be slower than two
-    Both plans are possible, and the model predicts that the two launches take less time together: the
-    joined kernel keeps so many values that fewer blocks fit on an SM, repeats work for each reader,
-    or reads in narrow pieces because the two sides want different axes next to each other. The negative
-    gain says how much slower. A measured time that says otherwise is worth a report.
-FSN022 one launch would take too many tensors
-    Parameters of a kernel lie in a constant bank of 4 KiB and each pointer holds registers; a launch with
-    very many tensors gains little over two. The reason names the count and the limit.
-FSN023 the strategy keeps them apart
-    `--strategy classic` joins only what loop fusion joins: values that pass from an operator to the next
-    within one thread. What would pass through shuffles or shared memory stays in two kernels. Strategy
-    `stitch`, the default, has no such rule.
-FSN024 two kernels are faster than one
-    The search had joined them, and the accurate evaluator predicts that the parts take less time, although
-    what passes between them is written and read again: the one kernel has too few blocks, keeps too much
-    on chip, or repeats work. The negative gain is what staying one kernel would have cost.
-FSN030 a reduction is split over the grid
-    The reduced axis is long and few results come out, so one block a result would leave the device idle.
-    Each block reduces a chunk; a second launch adds the partial results, in a fixed order, so that equal
-    inputs give equal bits.
-FSN031 partial results wait for all blocks
-    The two sides of a split reduction (FSN030) cannot be one kernel: every chunk has to be finished before
-    they are added, and the end of a launch is the only barrier over all blocks.
-FSN032 another choice of splits was slower
-    The region was also planned with other reductions split, or with none. That plan is legal; its predicted
-    time is longer than that of the plan that was kept. The gain is the difference.
-FSN033 kept apart by a wish
-    `--forbid` or `--pins` says so. Leave the wish away to see what the search does without it, or compare the
-    two plans with `fstc diff`.
-FSN040 a fold goes through one thread in order
-    A running sum, or a reduction whose body is no known combiner, may not be reordered: each row is one
-    thread's loop over the whole axis. It is right and, where rows are few or long, slow. A body that is a
-    single add, mul, max, min, and or or is reduced in parallel.
-FSN041 no room on chip between phases
-    Several phases of the kernel need this value, and neither registers nor shared memory have room for a
-    row of it. The later phases load and compute it again; the traffic is priced where the L2 will have
-    forgotten it. Shorter rows, or a device with more shared memory, keep it.
-""",
-    exit=DONE,
-)
+PLANNER = _table(DECISIONS, exit=DONE)
 
 _FAMILIES = (
     FILES,
@@ -399,6 +334,8 @@ _FAMILIES = (
     NAMES,
     EXTENTS,
     PLAN_INPUT,
+    EXPECTATIONS,
+    PLAN_FINDING,
     BUILD_TOOLCHAIN,
     BUILD_FINDING,
     BUILD,

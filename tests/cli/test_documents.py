@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fstc.cli.group import COMMANDS
-from fstc.support.codes import CODES
+from fstc.report.codes import codes_markdown
+from fstc.support.codes import CODES, Code
 from tests.cli.conftest import ROOT, SAMPLES, Fstc
 from tests.cli.documents import renewed
 from tests.conftest import Golden
@@ -50,14 +53,58 @@ def test_links_lead_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def used_codes() -> set[str]:
+    """Every code that the program names outside the tables."""
+    tables = {ROOT / "fstc" / "support" / name for name in ("codes.py", "decisions.py")}
+    sources = [p for p in (ROOT / "fstc").rglob("*.py") if p not in tables]
+    return {c for p in sources for c in CODE.findall(p.read_text(encoding="utf-8"))}
+
+
+def without_page(used: set[str], codes: Mapping[str, Code], page: str) -> list[str]:
+    """What lacks an entry, a text, for a decision one of its paragraphs, or a place in the document and its index."""
+    found = sorted(f"{code}: not declared" for code in used if code not in codes)
+    for code, entry in codes.items():
+        paragraphs = entry.text.split("\n\n")
+        if len(entry.text) < 30 or not entry.meaning:
+            found.append(f"{code}: no text")
+        if code.startswith("FSN") and [p.split(":")[0] for p in paragraphs[1:]] != ["Shown", "To do"]:
+            found.append(f"{code}: not its meaning, `Shown:` and `To do:`")
+        if f"\n### {code}\n\n**{entry.meaning}**" not in page:
+            found.append(f"{code}: not in docs/diagnostics.md")
+        if f"\n| [{code}](#{code.lower()}) | {entry.meaning} |" not in page:
+            found.append(f"{code}: not in the index")
+    return found
+
+
+def test_every_code_has_its_page(fstc: Fstc) -> None:
+    page = (ROOT / "docs" / "diagnostics.md").read_text(encoding="utf-8")
+    assert without_page(used_codes(), CODES, page) == []
+    for code, entry in CODES.items():
+        shown = fstc("explain", code)
+        assert (shown.code, shown.err) == (0, "")
+        assert shown.out.startswith(f"{code}: {entry.meaning}\n\n{entry.text}\n")
+
+
+def test_a_missing_page_is_found() -> None:
+    page = codes_markdown()
+    used = {"FSN021", "FST0202"}
+    assert without_page(used, CODES, page) == []
+    less = {code: entry for code, entry in CODES.items() if code != "FSN021"}
+    assert without_page(used, less, page) == ["FSN021: not declared"]
+    entry = CODES["FSN021"]
+    assert without_page(used, CODES | {"FSN021": replace(entry, text="")}, page)[0] == "FSN021: no text"
+    short = replace(entry, text=entry.text.split("\n\nTo do")[0])
+    assert without_page(used, CODES | {"FSN021": short}, page) == ["FSN021: not its meaning, `Shown:` and `To do:`"]
+    assert without_page(used, CODES, page.replace("### FST0202", "### FST")) == ["FST0202: not in docs/diagnostics.md"]
+    assert without_page(used, CODES, page.replace("[FST0202]", "[FST]")) == ["FST0202: not in the index"]
+
+
 def test_codes_are_declared_and_declared_codes_are_used() -> None:
     """FST0900 stands for every exception, FST0602 for a result of verify: neither is raised by its name."""
-    table = ROOT / "fstc" / "support" / "codes.py"
-    sources = [p for p in (ROOT / "fstc").rglob("*.py") if p != table]
-    used = {c for p in sources for c in CODE.findall(p.read_text(encoding="utf-8"))}
+    used = used_codes()
     named = {c for p in DOCUMENTS for c in CODE.findall(p.read_text(encoding="utf-8"))}
     examples = {c for c in used | named if c not in CODES}
-    assert not examples, "declare it in fstc/support/codes.py"
+    assert not examples, "declare it in fstc/support/codes.py or decisions.py"
     assert CODES.keys() - used == UNNAMED
 
 

@@ -19,7 +19,7 @@ from fstc.ir.axes import reduced_dims
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Pattern
-from fstc.plan import candidate, placement, run
+from fstc.plan import candidate, placement, region
 from fstc.plan.artefact import AxisPlace, Plan
 from fstc.plan.split import Split
 from tests.property.roads import DEVICE, Planner, plan, replaced
@@ -54,7 +54,7 @@ def at_random(
                 stack.enter_context(replaced(candidate, "register_limit", lambda device, threads: registers))
             if splits:
                 splitting = lambda graph, device: (random_splits(graph, random),)  # noqa: E731
-                stack.enter_context(replaced(run, "split_choices", splitting))
+                stack.enter_context(replaced(region, "split_choices", splitting))
             if wild:
                 stack.enter_context(replaced(candidate, "candidates", either))
             return plan(graph, device, 64 if random.random() < 0.2 else 0)

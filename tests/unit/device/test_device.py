@@ -99,7 +99,7 @@ def test_an_unknown_key_is_shown_with_what_was_meant() -> None:
         ("sms: 132", "sms: 132\n: : :", "no YAML"),
         ("block_warps: [4, 8]", "block_warps: 4", "a list of 1 to 16 whole numbers"),
         ("block_warps: [4, 8]", "block_warps: []", "a list of 1 to 16 whole numbers"),
-        ("block_warps: [4, 8]", "block_warps: [4, [8]]", "a list of 1 to 16 whole numbers"),
+        ("block_warps: [4, 8]", "block_warps: [4, [8]]", "one value is needed, not a list"),
         ("block_warps: [4, 8]", "block_warps: [4, 0]", "cannot be 0"),
         ("block_warps: [4, 8]", "block_warps: [4, x]", "'x' is no whole number"),
         ("block_warps: [4, 8]", "block_warps: {4: 8}", "a list of 1 to 16 whole numbers"),
