@@ -12,7 +12,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-full check fuzz golden bench gpu bench-gpu kernels-diff wheel clean
+.PHONY: help demo test test-full check fuzz golden bench accuracy gpu bench-gpu kernels-diff wheel clean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
@@ -48,6 +48,9 @@ golden: $(READY) ## rewrite the goldens and what documents show, then list what 
 
 bench: $(READY) ## the compiler's own speed; ARGS=--scale for how it grows with the graph
 	@$(PY) bench/speed.py $(ARGS)
+
+accuracy: $(READY) ## the cost model against the compiler, over samples and random patterns
+	@$(PY) bench/accuracy.py $(ARGS)
 
 gpu: $(READY) ## the tests that need a GPU
 	@$(PY) -m pytest -m gpu $(ARGS)

@@ -18,7 +18,7 @@ from fstc.codegen.artefact import Codegen
 from fstc.device.device import load_device
 from fstc.ir.artefact import GraphFile, to_file_form, to_graph
 from fstc.ir.parser import parse_bytes
-from fstc.plan.artefact import Plan
+from fstc.plan.artefact import Measurement, Plan
 from fstc.plan.options import PlanOptions
 from fstc.plan.run import make_plan
 from fstc.plan.steer import budgeted
@@ -45,6 +45,7 @@ class Settings:
     binds: Mapping[str, int] = field(default_factory=dict)
     as_real: bool = False  # plan at the extents of the file, and carry that plan over to the bound ones
     plan: PlanOptions = field(default_factory=PlanOptions)
+    measured: tuple[Measurement, ...] = ()  # what the compiler made of the kernels of earlier plans
 
 
 class Output(NamedTuple):
@@ -94,7 +95,7 @@ def _plan(values: Values, settings: Settings) -> Output:
         real_graph = parse_bytes(source.data, source.name, {}, folder=source.folder)
         real = make_plan(real_graph, analyze(real_graph), device, options)
         return Output(transfer_plan(values["graph"], values["analysis"], device, real_graph, real))
-    plan = make_plan(values["graph"], values["analysis"], device, options)
+    plan = make_plan(values["graph"], values["analysis"], device, options, settings.measured)
     if options.index_bits and plan.index_bits > options.index_bits:
         message = f"offsets of this model need {plan.index_bits} bits, not {options.index_bits}"
         raise FstcError(Diagnostic("FST0014", message, help="leave --index-bits away"))

@@ -13,6 +13,23 @@ import msgspec
 from fstc.support.artefact import Artefact
 
 
+class Instructions(msgspec.Struct, frozen=True, kw_only=True):
+    """Machine instructions in a kernel's code, each counted once however often it runs."""
+
+    total: int = 0  # without padding
+    loads: int = 0  # from global memory
+    wide_loads: int = 0  # those of 16 bytes
+    stores: int = 0
+    wide_stores: int = 0
+    local_loads: int = 0  # spills, and arrays that are indexed at run time
+    local_stores: int = 0
+    shared_loads: int = 0
+    shared_stores: int = 0
+    special: int = 0  # of the special-function units: exp2, reciprocal, ...
+    shuffles: int = 0
+    barriers: int = 0
+
+
 class Resources(msgspec.Struct, frozen=True, kw_only=True):
     """What the compiler used for one kernel on one architecture. Sizes are bytes."""
 
@@ -25,15 +42,17 @@ class Resources(msgspec.Struct, frozen=True, kw_only=True):
     max_threads: int  # of a block, as compiled
     parameters: int
     code: int
+    instructions: Instructions = Instructions()  # from 1.1
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What the plan counted on for the same kernel."""
 
-    registers: int  # the bound that its launch bounds give
+    registers: int
     shared: int  # static and dynamic
     blocks_per_sm: int
     limiter: str
+    instructions: int = 0  # in the kernel's code (from 1.1; 0: not known)
 
 
 class KernelEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +69,18 @@ class KernelEntry(msgspec.Struct, frozen=True, kw_only=True):
     limiter: str
 
 
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One plan of a build that plans again, as it was compiled."""
+
+    number: int  # 0: planned from estimates alone
+    kernels: int
+    spilling: tuple[str, ...]  # names of kernels with spills or a stack
+    lower: tuple[str, ...]  # with fewer blocks on an SM than planned
+    predicted_us: float
+    compiled_us: float  # predicted again, with what the compiler used
+    kept: bool = False
+
+
 class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a package holds for one device."""
 
@@ -62,6 +93,7 @@ class DeviceEntry(msgspec.Struct, frozen=True, kw_only=True):
     codegen: str
     kernels: tuple[KernelEntry, ...]
     files: tuple[str, ...] = ()  # maps of kernels, host library and its source
+    rounds: tuple[Round, ...] = ()  # the plans that were compiled, when asked to plan again (from 1.1)
 
 
 class Constant(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +117,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 class Manifest(Artefact, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "package"
-    VERSION: ClassVar[str] = "1.0"
+    VERSION: ClassVar[str] = "1.1"
 
     graph: str  # entry of the zip
     compiler: str  # "nvrtc 13.0"

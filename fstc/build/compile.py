@@ -30,6 +30,7 @@ class Progress:
     cached: bool
 
 
+FORM = "cubin 2"  # of what is kept in the cache: another number when `Compiled` holds something new
 Task = tuple[str, str]  # architecture, source text
 Report = Callable[[Progress], None]
 
@@ -98,7 +99,7 @@ class Compiler:
         arch, source = task
         headers = [part for name in sorted(self.headers) for part in (name, self.headers[name])]
         options = [str(len(self.options)), *self.options, "ptx" if self.ptx else ""]
-        return cache_key("cubin", compiler_version(), arch, *options, *headers, source)
+        return cache_key(FORM, compiler_version(), arch, *options, *headers, source)
 
     def _tell(self, done: int, total: int, task: Task, names: Mapping[Task, KernelCode], *, cached: bool) -> None:
         self.report(Progress(done, total, names[task].name, task[0], cached))

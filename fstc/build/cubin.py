@@ -11,6 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from fstc.build.artefact import Instructions
+from fstc.build.sass import count
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MACHINE_CUDA = 190
@@ -35,6 +37,7 @@ class CubinKernel:
     max_threads: int = 0  # 0: not stated
     parameters: int = 0
     code: int = 0
+    instructions: Instructions = Instructions()
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def _read(image: memoryview) -> dict[str, CubinKernel]:
         # Device functions that were not inlined have code too, but no parameters' constant bank.
         name = section.name.removeprefix(".text.")
         if name != section.name and f".nv.info.{name}" in by_name:
-            kernels[name] = CubinKernel(name, code=section.size)
+            kernels[name] = CubinKernel(name, code=section.size, instructions=count(section.data))
     for name, kernel in kernels.items():
         shared = by_name.get(f".nv.shared.{name}")
         size = shared.size if shared else 0

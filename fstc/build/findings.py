@@ -68,7 +68,11 @@ def estimates(device: Device, plan: Plan, codegen: Codegen) -> dict[int, Estimat
         kernel = plan.regions[planned.region].kernels[planned.kernel]
         _, limiter = blocks_per_sm(device, kernel.threads, kernel.registers, kernel.shared)
         found[step.kernel] = Estimate(
-            registers=kernel.registers, shared=kernel.shared, blocks_per_sm=kernel.blocks_per_sm, limiter=limiter
+            registers=kernel.registers,
+            shared=kernel.shared,
+            blocks_per_sm=kernel.blocks_per_sm,
+            limiter=limiter,
+            instructions=kernel.instructions,
         )
     return found
 

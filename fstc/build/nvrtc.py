@@ -186,6 +186,7 @@ def _resources(cubin: bytes, log: str) -> dict[str, Resources]:
             max_threads=kernel.max_threads,
             parameters=kernel.parameters,
             code=kernel.code,
+            instructions=kernel.instructions,
         )
         for name, kernel in read_cubin(cubin).items()
     }

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fstc.build.artefact import Constant, DeviceEntry, Finding, KernelEntry, Manifest
+from fstc.build.artefact import Constant, DeviceEntry, Finding, KernelEntry, Manifest, Round
 from fstc.build.cache import Cache
 from fstc.build.compile import Compiler, Report, Task, cores
 from fstc.build.findings import check_kernel, estimates
@@ -40,6 +40,7 @@ class DeviceBuild:
     plan: bytes
     codegen: bytes
     sources: Mapping[str, str]
+    rounds: tuple[Round, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)  # maps of kernels, host library: kept below the device
 
 
@@ -175,6 +176,7 @@ def _add_device(
         codegen=f"{root}/codegen.json",
         kernels=tuple(kernels),
         files=tuple(files),
+        rounds=entry.rounds,
     )
     return described, findings
 

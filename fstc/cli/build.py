@@ -52,6 +52,7 @@ DENIABLE = {"spill": ("FST0510",), "stack": ("FST0511",), "occupancy": ("FST0512
     type=click.Choice(tuple(DENIABLE)),
     help="Exit 1, without a package, on such a finding; repeat for more.",
 )
+@option("--replan", is_flag=True, help="Where the compiler needs more than planned, plan again with what it used.")
 @expect_option
 @option("--report", is_flag=True, help="Print the resources of every kernel.")
 @option("--embed-constants", is_flag=True, help="Put constants files into the package instead of beside it.")
@@ -68,6 +69,7 @@ def command(
     jobs: int | None,
     frozen: bool,
     denied: tuple[str, ...],
+    replan: bool,
     expect: str | None,
     report: bool,
     embed_constants: bool,
@@ -94,6 +96,7 @@ def command(
         embed_constants=embed_constants,
         bundle=Path("fstc-failure"),
         host=_tools(jobs) if host else None,
+        replan=replan,
     )
     cache = Cache.open(cache_folder())
     with progress("compile") as advance:

@@ -8,7 +8,7 @@ import click
 
 from fstc.cli.output import show
 from fstc.cli.shared import format_option
-from fstc.report.table import Report, Table
+from fstc.report.table import Cell, Report, Table
 
 
 @click.group()
@@ -37,5 +37,12 @@ def show_device(name: str, format: str) -> int:
     from fstc.device.device import load_device
 
     figures = asdict(load_device(name))
-    show(Report(figures, (Table(("figure", "value"), tuple(figures.items())),)), format)
+    show(
+        Report(figures, (Table(("figure", "value"), tuple((key, _cell(value)) for key, value in figures.items())),)),
+        format,
+    )
     return 0
+
+
+def _cell(value: Cell | tuple[int, ...]) -> Cell:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from fstc.driver.work import Work
     from fstc.report.expect.check import Verdict
     from fstc.report.expect.parse import Expectations
-    from fstc.report.table import Report
+    from fstc.report.table import Report, Table
 
 BRIEF = "brief"
 
@@ -84,6 +84,7 @@ def _emits(context: click.Context, parameter: click.Parameter, value: tuple[str,
     help="Also draw the plan, for Graphviz or as a page that opens offline: MODEL.plan.dot and MODEL.plan.html beside "
     "the file of -o, else in this folder. With -o - the one that is named goes to stdout, in place of the plan.",
 )  # fmt: skip
+@option("--built", metavar="PACKAGE", help="Also print what the compiler used, from a package of this plan.")
 @formats_option(*FORMATS, BRIEF, GITHUB)
 @dump_option
 @time_option
@@ -101,6 +102,7 @@ def command(
     against: str | None,
     fail_if: tuple[str, ...],
     emits: tuple[str, ...],
+    built: str | None,
     format: str,
     dump: str | None,
     time_stages: bool,
@@ -110,9 +112,10 @@ def command(
     from fstc.device.device import load_device
     from fstc.report.plan import plan_report
 
-    if compare and (output or expect or write_expect or against or emits or format == BRIEF):
+    if compare and (output or expect or write_expect or against or emits or built or format == BRIEF):
         raise click.UsageError(
-            "--compare makes several plans: it goes with none of -o, --emit, --format brief and what looks at one plan."
+            "--compare makes several plans: it goes with none of -o, --emit, --built, --format brief and what looks at "
+            "one plan."
         )
     expected = read_expectations(expect)
     changed = _changes(against, fail_if, output, format, expected is not None)
@@ -122,9 +125,11 @@ def command(
     if compare:
         show(_compared(work, options), format)
         return 0
+    beside = _built(work, built) if built else ()
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
     report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
+    report = replace(report, blocks=(*report.blocks, *beside))
     verdicts = _checked(expected, work, path) if expected else ()
     pages = _pages(work, emits, output)
     if output and not (output == "-" and emits):
@@ -139,6 +144,13 @@ def command(
     elif "-" not in (output, write_expect):
         _print(work, with_verdicts(report, verdicts), format)
     return ends if expected is None or tell(verdicts, format) else 1
+
+
+def _built(work: Work, package: str) -> tuple[Table]:
+    from fstc.driver.built import built
+    from fstc.report.built import built_table
+
+    return (built_table(*built(work, Path(package))),)
 
 
 def _checked(expected: Expectations, work: Work, path: str) -> tuple[Verdict, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from fstc.support.diagnostics import Diagnostic, FstcError, Label
 from fstc.support.files import read_bytes
-from fstc.support.yaml_events import Mapping, Node, Scalar, decode_text, kind_of, read_fields, read_yaml
+from fstc.support.yaml_events import Items, Mapping, Node, Scalar, decode_text, kind_of, read_fields, read_yaml
 
 FOLDER = Path(__file__).parent
 FILE_LIMIT = 1 << 16  # bytes; a description has about 2,500
@@ -23,7 +23,10 @@ CODE = "FST0010"
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """One accelerator. Sizes are bytes, times microseconds, rates GB/s or results a clock and SM."""
+    """One accelerator. Sizes are bytes, times microseconds, rates GB/s or results a clock and SM.
+
+    :func:`figures` lists every number by name.
+    """
 
     name: str
     title: str  # as the driver calls it
@@ -61,6 +64,29 @@ class Device:
     barrier_us: float
     grid_barrier_us: float
 
+    # The model: what the paper leaves open, and what was fitted (docs/planning.md, "How good the model is")
+    row_threads: tuple[int, ...]  # launch candidates: threads along a row that is reduced
+    block_warps: tuple[int, ...]  # warps a block, otherwise
+    column_lanes: tuple[int, ...]  # lanes along the kept axis of a column reduction
+    column_warps: tuple[int, ...]  # warps down its reduced axis
+    flat_serial: tuple[int, ...]  # serial steps of a kernel without reductions
+    issue_light: float  # issue slots an element, by cost class of the op table
+    issue_expensive: float
+    issue_reduce: float
+    issue_move: float
+    issue_address: float  # of a load
+    in_flight_bytes: int  # an SM must have outstanding for the full rate
+    exposed_share: float  # of its time that a short phase leaves the memory idle at 16 resident warps an SM
+    registers_base: float  # of a thread, whatever it does
+    registers_tensor: float  # for each access in the widest nest: its address
+    registers_loaded: float  # for each register of loaded vectors
+    registers_alive: float  # for each register of values that are alive at a time
+    registers_partial: float  # for each register of a partial result
+    delta_registers: int  # a thread, as the delta-evaluator assumes
+    delta_call_us: float  # saved for each launch less
+    delta_register_us_per_mb: float  # saved for each MB that stays in registers
+    delta_shared_us_per_mb: float  # saved for each MB that stays in shared memory
+
     @property
     def warps_per_sm(self) -> int:
         return self.max_threads_per_sm // self.warp_size
@@ -72,6 +98,20 @@ class Device:
 
 
 ZERO_ALLOWED = frozenset({"shared_reserved"})
+LIST = "tuple[int, ...]"
+MOST_LISTED = 16
+
+
+def figures(device: Device) -> dict[str, float]:
+    """Every number of a description by its key, those of a list by ``key[0]``, ``key[1]``, ..."""
+    found: dict[str, float] = {}
+    for field in fields(Device):
+        value = getattr(device, field.name)
+        if field.type == LIST:
+            found |= {f"{field.name}[{n}]": float(item) for n, item in enumerate(value)}
+        elif field.type in ("int", "float"):
+            found[field.name] = float(value)
+    return found
 
 
 def device_names() -> tuple[str, ...]:
@@ -121,6 +161,11 @@ def parse_device(data: bytes, file: str) -> Device:
 
 def _typed(key: str, value: Node, kind: str) -> tuple[Any, str]:
     """The value, and what is wrong with it if anything is."""
+    if kind == LIST:
+        if not isinstance(value, Items) or not 0 < len(value.items) <= MOST_LISTED:
+            return None, f"a list of 1 to {MOST_LISTED} whole numbers is needed, for example [1, 2, 4]"
+        typed = [_typed(key, item, "int") for item in value.items]
+        return tuple(item for item, _ in typed), next((why for _, why in typed if why), "")
     if not isinstance(value, Scalar):
         return None, f"one value is needed, not {kind_of(value)}"
     text = value.text

@@ -15,10 +15,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fstc.build.artefact import Round
 from fstc.build.cache import Cache
-from fstc.build.compile import Report
+from fstc.build.compile import Compiler, Report
+from fstc.build.nvrtc import prelude
 from fstc.build.run import Built, ConstantsFile, DeviceBuild, build
 from fstc.device.device import load_device
+from fstc.driver.replan import replan
 from fstc.driver.work import Work
 from fstc.ir.constants import ConstantStore
 from fstc.ir.graph import Graph
@@ -42,15 +45,24 @@ class BuildOptions:
     embed_constants: bool = False
     bundle: Path | None = None
     host: Toolbox | None = None  # also put the host libraries in, made with these
+    replan: bool = False  # plan again where the compiler needed more than planned
 
 
 def build_package(
-    work: Work, devices: Sequence[str], options: BuildOptions, cache: Cache, report: Report | None = None
+    work: Work,
+    devices: Sequence[str],
+    options: BuildOptions,
+    cache: Cache,
+    report: Report | None = None,
 ) -> Built:
     """One plan and one set of cubins a device."""
     parts = []
     for name in devices:
-        there = replace(work.on(name), loaded={})  # encode anew: an edited file keeps its meaning, not its layout
+        there = work.on(name)
+        rounds: tuple[Round, ...] = ()
+        if options.replan:
+            there, rounds = replan(there, name, compiler(options, cache), options.jobs, options.frozen)
+        there = replace(there, loaded={})  # encode anew: an edited file keeps its meaning, not its layout
         maps = {name: text.encode() for name, text in there.texts("codegen").items() if name.endswith(MAP)}
         parts.append(
             DeviceBuild(
@@ -58,6 +70,7 @@ def build_package(
                 plan=there.encoded("plan", INSIDE),
                 codegen=there.encoded("codegen", INSIDE),
                 sources=there.texts("codegen"),
+                rounds=rounds,
                 files={**maps, **_host_files(there, options.host)},
             )
         )
@@ -72,6 +85,11 @@ def build_package(
         progress=report,
         bundle=options.bundle,
     )
+
+
+def compiler(options: BuildOptions, cache: Cache) -> Compiler:
+    """As :func:`build` compiles: with a cache, what is planned again is compiled once."""
+    return Compiler(headers=prelude(), ptx=options.ptx, cache=cache, bundle=options.bundle)
 
 
 def _host_files(work: Work, tools: Toolbox | None) -> dict[str, bytes]:

@@ -142,6 +142,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[Edge, ...]
     accesses: tuple[Access, ...]
     words: str  # the axes for people: "rows (b,s) columns (h)"
+    again: tuple[int, ...] = ()  # values that later phases compute again, which is cheaper than to keep them (from 1.1)
 
 
 class Kernel(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +161,7 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     predicted_us: float
     bound: str  # memory, l2, issue, latency, launch
     terms: dict[str, float]  # microseconds
+    instructions: int = 0  # in its code, an estimate (from 1.1)
     hash: str = ""  # of what it computes: equal for equal ops on equal types, whatever they are called (from 1.1)
 
     @property
@@ -228,6 +230,20 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     predicted_us: float
 
 
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the compiler made of one placement of a pattern, in a kernel of its own."""
+
+    pattern: str  # structural hash, as Kernel.hash
+    placement: str  # digest
+    min_blocks: int  # blocks an SM that the compiler was told to make room for
+    planned: int  # registers
+    registers: int
+    stack: int  # bytes a thread, as the spills
+    spill_stores: int
+    spill_loads: int
+    instructions: int
+
+
 class Plan(Artefact, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "plan"
     VERSION: ClassVar[str] = "1.1"
@@ -242,3 +258,5 @@ class Plan(Artefact, frozen=True, kw_only=True):
     scratch: tuple[Scratch, ...]
     constants: dict[str, float] = msgspec.field(default_factory=dict)
     """Figures of the device and of the model that the predictions rest on (from 1.1)."""
+    measured: tuple[Measurement, ...] = ()
+    """What the compiler made of placements of earlier plans; this one was made with it (from 1.1)."""

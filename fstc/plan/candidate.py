@@ -6,22 +6,36 @@ Example: ``best(make_pattern(graph), device)`` is a :class:`Placed` with its sch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import inf
+from typing import NamedTuple
 
 from fstc.device.device import Device
+from fstc.ir.ops.opdef import Kind
 from fstc.ir.pattern import Pattern, Refusal
 from fstc.ir.traffic import Use, distinct_bytes, uses
 from fstc.plan.artefact import Access, AxisPlace
+from fstc.plan.code import Codes
 from fstc.plan.holds import Held, choose_holds
 from fstc.plan.latency import Estimate, estimate
+from fstc.plan.measured import NOTHING, Measured
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
 from fstc.plan.traffic import accesses
-from fstc.plan.work import Costs, costs, executed, work_each
+from fstc.plan.work import executed, work_each
 
 MAX_BLOCKS = 2**31 - 1
+EQUAL = 0.999  # a gain below a thousandth is none
+REGROUPED = 3  # placements for which other groupings are tried
+
+
+class Rejected(NamedTuple):
+    """A grouping that was tried and is slower: ``value`` (of the pattern) ``kept`` between phases or computed again."""
+
+    value: int
+    kept: bool
+    us: float  # more than the chosen one
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class Placed:
     blocks: int
     estimate: Estimate
     work: float
+    rejected: tuple[Rejected, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -56,44 +71,88 @@ class Facts:
     pattern: Pattern
     held: Wanted
     traffic: tuple[tuple[Use, int], ...]  # each tensor with its distinct bytes
-    costs: Costs
+    codes: Codes
     each: float  # thread-instructions for an element
+    measured: Measured
+    key: str  # of the pattern, among what was measured
 
     @property
     def bytes(self) -> int:
         return sum(first for _, first in self.traffic)
 
 
-def facts_of(pattern: Pattern) -> Facts:
+def facts_of(pattern: Pattern, device: Device, measured: Measured = NOTHING) -> Facts:
     @cache
     def wanted(excluded: frozenset[int]) -> tuple[Held, ...]:
         return choose_holds(pattern, excluded)
 
     traffic = tuple((use, distinct_bytes(pattern, use)) for use in uses(pattern))
-    return Facts(pattern, wanted, traffic, costs(pattern), work_each(pattern))
+    codes = Codes(pattern)
+    return Facts(pattern, wanted, traffic, codes, work_each(codes, device), measured, measured.key(pattern.graph))
 
 
-def best(pattern: Pattern, device: Device, threads: int | None = None, beat: float = inf) -> Placed | Refusal:
-    """The cheapest legal placement; ties go to the first candidate.
+def best(
+    pattern: Pattern,
+    device: Device,
+    threads: int | None = None,
+    beat: float = inf,
+    measured: Measured = NOTHING,
+) -> Placed | Refusal:
+    """The cheapest legal placement and grouping; ties go to the first candidate.
 
     ``beat``: microseconds that the pattern's parts take apart; when not even the bytes at the rate of the
-    blocks that it can have are faster, no placement is tried.
+    blocks that it can have are faster, no placement is tried. ``measured``: what the compiler made of some placements.
     """
     if pattern.refusal is not None:
         return pattern.refusal
-    facts = facts_of(pattern)
+    facts = facts_of(pattern, device, measured)
     least = _least(facts, device)
     if least >= beat:
         return Refusal("FSN021", -1, f"one kernel takes {least:.1f} us at least, apart they take {beat:.1f} us")
+    found: list[Placed] = []
     chosen: Placed | None = None
     reason = "no placement"
-    for placement in candidates(pattern, threads):
+    for placement in candidates(pattern, device, threads):
         placed = _judge(facts, placement, device, threads)
         if isinstance(placed, str):
             reason = placed
-        elif chosen is None or placed.estimate.time < chosen.estimate.time * 0.999:
+            continue
+        found.append(placed)
+        if chosen is None or placed.estimate.time < chosen.estimate.time * EQUAL:
             chosen = placed
-    return chosen if chosen is not None else Refusal("FSN020", -1, reason)
+    if chosen is None:
+        return Refusal("FSN020", -1, reason)
+    few = sorted((p for p in found if p is not chosen), key=lambda p: p.estimate.time)[: REGROUPED - 1]
+    return _regrouped(facts, [chosen, *few], device, threads)
+
+
+def _regrouped(facts: Facts, found: list[Placed], device: Device, threads: int | None) -> Placed:
+    """Expensive values as sub-roots of groups of their own or not: kept between phases, or computed again.
+
+    All of them kept is what the placements were judged with; none and each one alone are tried for the best few.
+    """
+    chosen = found[0]
+    tried: dict[frozenset[int], float] = {frozenset(): chosen.estimate.time}
+    for placed in found:
+        kept = [h.value for h in placed.schedule.holds if _expensive(facts.pattern, h.value)]
+        for again in dict.fromkeys((frozenset(kept), *(frozenset(kept) - {v} for v in kept))):
+            other = _judge(facts, placed.placement, device, threads, again) if again else placed
+            if isinstance(other, Placed):
+                tried[again] = min(other.estimate.time, tried.get(again, inf))
+                if other.estimate.time < chosen.estimate.time * EQUAL:
+                    chosen = other
+    mine = frozenset(chosen.schedule.again)
+    rejected = tuple(
+        Rejected(v, v not in again, time - chosen.estimate.time)
+        for again, time in tried.items()
+        for v in sorted(again ^ mine)
+    )
+    return replace(chosen, rejected=rejected) if rejected else chosen
+
+
+def _expensive(pattern: Pattern, value: int) -> bool:
+    node = pattern.graph.values[value].node
+    return node >= 0 and pattern.graph.nodes[node].op.kind is Kind.EXPENSIVE
 
 
 def _least(facts: Facts, device: Device) -> float:
@@ -106,12 +165,26 @@ def _least(facts: Facts, device: Device) -> float:
     return device.launch_us + facts.bytes / (device.dram_gbps * 1e3 * busy)
 
 
-def place_as(pattern: Pattern, placement: tuple[AxisPlace, ...], device: Device) -> Placed | str:
-    """The pattern under a placement that was chosen elsewhere, or why that cannot be."""
-    return _judge(facts_of(pattern), placement, device, None)
+def place_as(
+    pattern: Pattern,
+    placement: tuple[AxisPlace, ...],
+    device: Device,
+    measured: Measured = NOTHING,
+    again: frozenset[int] = frozenset(),
+) -> Placed | str:
+    """The pattern under a placement that was chosen elsewhere, or why that cannot be; ``again``: values that are not
+    kept between phases.
+    """
+    return _judge(facts_of(pattern, device, measured), placement, device, None, again)
 
 
-def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threads: int | None) -> Placed | str:
+def _judge(
+    facts: Facts,
+    placement: tuple[AxisPlace, ...],
+    device: Device,
+    threads: int | None,
+    again: frozenset[int] = frozenset(),
+) -> Placed | str:
     pattern = facts.pattern
     blocks = 1
     for place in placement:
@@ -120,12 +193,14 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
     if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
         return f"{blocks} blocks of {size} threads do not fit a launch"
     schedule = make_schedule(
-        pattern,
+        facts.codes,
         facts.held,
         placement,
+        device,
         each=facts.each,
         registers=register_limit(device, size),
         shared=device.shared_per_block_max,
+        again=again,
     )
     if isinstance(schedule, str):
         return schedule
@@ -133,11 +208,24 @@ def _judge(facts: Facts, placement: tuple[AxisPlace, ...], device: Device, threa
         return "warps of the launch that this part does not use would share its memory"
     traffic = accesses(pattern, facts.traffic, schedule.places, blocks)
     reread = _reread(pattern, schedule, traffic, device, blocks)
-    issued = executed(facts.costs, schedule.places, blocks * schedule.threads)
-    price = estimate(device, schedule, traffic, issued, blocks, reread)
+    code = facts.codes.all(schedule.nests, schedule.held)
+    issued = executed(code, schedule.places, traffic, blocks * schedule.threads, device)
+    versions = _compiled(facts, placement, schedule, device)
+    prices = [estimate(device, s, traffic, issued, blocks, reread + s.spilled * blocks * s.threads) for s in versions]
+    price, schedule = min(zip(prices, versions, strict=True), key=lambda pair: pair[0].time)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
     return Placed(pattern, placement, schedule, traffic, blocks, price, issued)
+
+
+def _compiled(facts: Facts, placement: tuple[AxisPlace, ...], schedule: Schedule, device: Device) -> list[Schedule]:
+    """The schedule with registers as the compiler used them, where that is known; else as estimated."""
+    measured, key = facts.measured, facts.key
+    reals = measured.reals(key, placement, schedule.threads, schedule.shared, device)
+    if reals:
+        return [replace(schedule, registers=r.registers, spilled=r.spilled, min_blocks=r.min_blocks) for r in reals]
+    bias = measured.bias(key)
+    return [replace(schedule, registers=schedule.registers + bias) if bias else schedule]
 
 
 def _reread(pattern: Pattern, schedule: Schedule, accesses: tuple[Access, ...], device: Device, blocks: int) -> int:

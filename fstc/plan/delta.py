@@ -19,11 +19,11 @@ from fstc.device.device import Device
 from fstc.ir.axes import find_axes
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.opdef import Form, Kind
+from fstc.plan.code import ADDRESS
 from fstc.plan.pricer import MOST_POINTERS
-from fstc.plan.work import ADDRESS, EXPENSIVE, LIGHT, MOVE, REDUCE
+from fstc.plan.work import slots, slots_of
 
 Members = frozenset[int]
-COST = {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.LAYOUT: MOVE, Kind.REDUCTION: REDUCE}
 REGISTER_BYTES = 64 * 4  # a thread may keep so much of a row; the rest is shared memory's
 PART = (Form.SLICE, Form.DYNAMIC_SLICE, Form.GATHER)  # they read no more of an operand than they make
 WAITS = (Form.REDUCE, Form.SCAN)
@@ -133,13 +133,13 @@ class Delta:
         if node.op.form in (Form.REDUCE, Form.SCAN, Form.REDUCE_WINDOW):
             space |= self._mask[node.inputs[0]]
             largest = max(largest, graph.type(node.inputs[0]).elements)
-        cost = 4 * EXPENSIVE if node.op.form is Form.RNG else COST.get(node.op.kind, MOVE)
+        load = slots(self.device)[ADDRESS]
         return OpFacts(
             inputs=inputs,
             space=space,
             reduced=reduced,
             elements=largest,
-            work=largest * (cost + ADDRESS * len(inputs)),
+            work=largest * (slots_of(node.op, self.device) + load * len(inputs)),
             waits=node.op.form in WAITS,
             scatter=node.op.form is Form.SCATTER,
         )

@@ -13,8 +13,10 @@ from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
+from fstc.plan.code import Codes
 from fstc.plan.pack import side_by_side
-from fstc.plan.schedule import accumulators, component_bytes
+from fstc.plan.pressure import accumulators, component_bytes
+from fstc.plan.work import written
 
 SCHEMES = ("thread", "warp", "block")
 
@@ -93,6 +95,17 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
                 why="no room on chip: loaded and computed again by the later phase",
             )
         )
+    for cheap in schedule.again:
+        edges.append(
+            Edge(
+                value=value(cheap),
+                user=-1,
+                scheme="thread",
+                carrier="recompute",
+                bytes=0,
+                why="cheaper to compute again in the later phase than to keep",
+            )
+        )
     return Part(
         nodes=tuple(rank),
         inputs=tuple(value(v) for v in pattern.graph.inputs if any(k[0] == v for k in pattern.instances)),
@@ -111,6 +124,7 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
         edges=tuple(edges),
         accesses=tuple(msgspec.structs.replace(a, value=value(a.value)) for a in placed.accesses),
         words=words(placed),
+        again=tuple(value(v) for v in schedule.again),
     )
 
 
@@ -142,13 +156,17 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     highest = max(schemes, key=SCHEMES.index, default="thread")
     shared_reads = _read_again([part for _, part in parts])
     lead = max(placed, key=lambda p: p.estimate.time)
+    registers = max(p.schedule.registers for p in placed)
+    alone = len(placed) == 1  # of several parts it is not known which one the compiler would squeeze
+    room = (lead.schedule.min_blocks or _room(threads, shared, registers, device)) if alone else 1
     return Kernel(
         name=name,
         parts=tuple(part for _, part in parts),
         threads=threads,
         shared=shared,
-        registers=max(p.schedule.registers for p in placed),
-        min_blocks=_room(threads, shared, max(p.schedule.registers for p in placed), device),
+        registers=registers,
+        min_blocks=room,
+        instructions=sum(written(Codes(p.pattern), p.schedule) for p in placed),
         blocks_per_sm=min(p.estimate.blocks_per_sm for p in placed),
         occupancy=min(p.estimate.occupancy for p in placed),
         scheme="packing" if len(parts) > 1 else highest,
@@ -161,16 +179,19 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     )
 
 
-RELAXED = 1.1  # registers allowed over the estimate before the compiler is held back
+RELAXED, SLACK = 1.1, 8  # registers over the estimate with which the planned blocks must still fit
 
 
 def _room(threads: int, shared: int, registers: int, device: Device) -> int:
-    """Blocks an SM that stay possible when the compiler exceeds the estimate: it must not unroll beyond that.
+    """The planned blocks an SM where the estimate has room to be wrong; else 1, and the compiler is free.
 
-    AStitch's assume, relax, apply (ASPLOS '22, section 4.3) with the estimate in the place of the assumption.
+    A bound below the plan would not be harmless: the compiler fills the registers that it leaves. And a bound without
+    room makes it spill where the estimate was low. AStitch's assume, relax, apply (ASPLOS '22, section 4.3) with
+    the estimate in the place of the assumption.
     """
-    allowed = min(int(registers * RELAXED) + 16, device.registers_per_thread_max)
-    return max(1, blocks_per_sm(device, threads, allowed, shared)[0])
+    planned = blocks_per_sm(device, threads, registers, shared)[0]
+    allowed = min(int(registers * RELAXED) + SLACK, device.registers_per_thread_max)
+    return planned if planned and planned == blocks_per_sm(device, threads, allowed, shared)[0] else 1
 
 
 def _read_again(parts: Sequence[Part]) -> int:

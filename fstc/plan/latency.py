@@ -17,8 +17,6 @@ from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Access, Nest
 from fstc.plan.schedule import Schedule
 
-IN_FLIGHT = 24 * 1024  # bytes an SM must have outstanding to reach full bandwidth (design figure for Hopper)
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -62,10 +60,10 @@ def estimate(
         * min(resident, ceil(blocks / device.sms))
         * max(16, sum(_outstanding(a, schedule) for a in loads))
     )
-    stream = min(1.0, pending / IN_FLIGHT)
+    stream = min(1.0, pending / device.in_flight_bytes)
     dram = sum(a.bytes * min(_waste(a), 1.25) for a in accesses) + reread
     wasted = sum((a.bytes + a.l2_bytes) * _waste(a) for a in accesses) + reread
-    memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail) * _exposed(schedule, resident)
+    memory = dram / (device.dram_gbps * 1e3 * max(stream, 0.05) * busy * tail) * _exposed(device, schedule, resident)
     l2 = wasted / (device.l2_gbps * 1e3 * busy * tail)
     rate = device.sms * device.fp32_per_clock * device.clock_ghz * 1e3 * busy * tail  # thread-instructions a us
     issue = work / rate
@@ -80,17 +78,14 @@ def estimate(
     return Estimate(total, bound, terms, resident, occupancy)
 
 
-EXPOSED = 0.1  # share of its time that a short phase leaves the memory idle at 16 resident warps an SM
-
-
-def _exposed(schedule: Schedule, resident: int) -> float:
+def _exposed(device: Device, schedule: Schedule, resident: int) -> float:
     """Phases alternate between loading and computing; few resident warps do not fill each other's gaps.
 
     A phase that streams for many steps has its gap once.
     """
     phases = 1 + max((n.phase for n in schedule.nests), default=0)
     steps = sum(_steps(schedule, n) for n in schedule.nests)
-    return 1 + EXPOSED * phases * phases / max(steps, phases) * 16 * 32 / (resident * schedule.threads)
+    return 1 + device.exposed_share * phases * phases / max(steps, phases) * 16 * 32 / (resident * schedule.threads)
 
 
 def _steps(schedule: Schedule, nest: Nest) -> int:

@@ -10,16 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from fstc.device.device import Device
 from fstc.ir.pattern import Pattern
 from fstc.ir.traffic import Use, distinct_bytes, uses
 from fstc.plan.artefact import REQUEST, AxisPlace
 
 LANES = 32
-ROW_THREADS = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-BLOCK_WARPS = (4, 8)
-COLUMN_LANES = (32, 16, 8)
-COLUMN_WARPS = (1, 4, 8, 16, 32)
-FLAT_SERIAL = (1, 2, 4)
 ASIDE = 16  # extent
 SERIAL_LIMIT = 1 << 20
 
@@ -132,32 +128,36 @@ def _weigh(pattern: Pattern, use: Use, share: float, weights: dict[str, float], 
                     inner[term.key] = inner.get(term.key, 0) + distinct_bytes(pattern, use)
 
 
-def candidates(pattern: Pattern, threads: int | None = None) -> Iterator[tuple[AxisPlace, ...]]:
-    """Placements worth judging, each once; ``threads`` asks for blocks of exactly that size where possible."""
+def candidates(pattern: Pattern, device: Device, threads: int | None = None) -> Iterator[tuple[AxisPlace, ...]]:
+    """Placements worth judging, each once, of the device's launch candidates; ``threads`` asks for blocks of exactly
+    that size where possible.
+    """
     shape = shape_of(pattern)
     seen: set[tuple[AxisPlace, ...]] = set()
     extents = {a: pattern.extent(a) for a in pattern.used}
-    for draft in _drafts(pattern, shape, extents, threads):
+    for draft in _drafts(pattern, device, shape, extents, threads):
         placement = _finish(draft, shape.columns | shape.aside, list(pattern.used))
         if placement not in seen:
             seen.add(placement)
             yield placement
 
 
-def _drafts(pattern: Pattern, shape: Shape, extents: dict[str, int], threads: int | None) -> Iterator[_Draft]:
+def _drafts(
+    pattern: Pattern, device: Device, shape: Shape, extents: dict[str, int], threads: int | None
+) -> Iterator[_Draft]:
     if not extents:
         yield _Draft(extents, {}, {}, {}, {})
         return
     for width in dict.fromkeys((*shape.widths, 1)):
         for inner in shape.inner:
             if inner in pattern.in_thread:
-                yield from _rows(pattern, shape, extents, inner, 1, threads)
+                yield from _rows(pattern, device, shape, extents, inner, 1, threads)
             elif not shape.columns:
-                yield from _flat(shape, extents, inner, width, threads)
+                yield from _flat(device, shape, extents, inner, width, threads)
             elif inner in shape.columns:
-                yield from _rows(pattern, shape, extents, inner, width, threads)
+                yield from _rows(pattern, device, shape, extents, inner, width, threads)
             else:
-                yield from _columns(pattern, shape, extents, inner, width, threads)
+                yield from _columns(pattern, device, shape, extents, inner, width, threads)
 
 
 def _start(extents: dict[str, int], inner: str, width: int) -> _Draft:
@@ -177,7 +177,7 @@ def _fits(extents: dict[str, int], inner: str, width: int) -> int:
 
 
 def _rows(
-    pattern: Pattern, shape: Shape, extents: dict[str, int], inner: str, width: int, threads: int | None
+    pattern: Pattern, device: Device, shape: Shape, extents: dict[str, int], inner: str, width: int, threads: int | None
 ) -> Iterator[_Draft]:
     """Reductions along the innermost axis: ``t`` threads a row, the rest of the block on other rows."""
     width = _fits(extents, inner, width)
@@ -187,11 +187,11 @@ def _rows(
     size = 1
     for axis in spread:
         size *= extents[axis]
-    for per_row in ROW_THREADS:
+    for per_row in device.row_threads:
         if per_row > 32 and per_row * width > 2 * size:
             continue
-        for warps in (threads // 32,) if threads else BLOCK_WARPS:
-            if per_row > warps * 32 and (threads or warps != BLOCK_WARPS[0]):
+        for warps in (threads // 32,) if threads else device.block_warps:
+            if per_row > warps * 32 and (threads or warps != device.block_warps[0]):
                 continue
             draft = _start(extents, inner, width)
             for axis in spread:
@@ -206,14 +206,14 @@ def _rows(
 
 
 def _columns(
-    pattern: Pattern, shape: Shape, extents: dict[str, int], inner: str, width: int, threads: int | None
+    pattern: Pattern, device: Device, shape: Shape, extents: dict[str, int], inner: str, width: int, threads: int | None
 ) -> Iterator[_Draft]:
     """Reductions across the innermost axis: lanes along it, warps down the reduced axes."""
     width = _fits(extents, inner, width)
     spread = [a for a in shape.order if a in shape.columns and a not in pattern.in_thread]
     kept = [a for a in shape.order if a not in shape.columns]
-    for lanes in COLUMN_LANES:
-        for warps in (threads // 32,) if threads else COLUMN_WARPS:
+    for lanes in device.column_lanes:
+        for warps in (threads // 32,) if threads else device.column_warps:
             draft = _start(extents, inner, width)
             draft.give_lanes(inner, lanes)
             for axis in spread:
@@ -227,12 +227,14 @@ def _columns(
             yield draft
 
 
-def _flat(shape: Shape, extents: dict[str, int], inner: str, width: int, threads: int | None) -> Iterator[_Draft]:
+def _flat(
+    device: Device, shape: Shape, extents: dict[str, int], inner: str, width: int, threads: int | None
+) -> Iterator[_Draft]:
     """No reduction: consecutive threads on consecutive elements; a register tile where two orders meet."""
     other = [a for a in shape.inner if a != inner]
     order = [inner, *(a for a in shape.order if a != inner)]
-    for serial in FLAT_SERIAL:
-        for warps in (threads // 32,) if threads else BLOCK_WARPS:
+    for serial in device.flat_serial:
+        for warps in (threads // 32,) if threads else device.block_warps:
             draft = _start(extents, inner, width)
             for axis in order:
                 draft.give_lanes(axis, LANES)

@@ -18,6 +18,7 @@ from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Refusal, make_pattern
 from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.candidate import Placed, best
+from fstc.plan.measured import NOTHING, Measured
 
 MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
 
@@ -34,6 +35,7 @@ class Pricer:
     device: Device
     folded: frozenset[int]
     equal: Equal = field(default_factory=dict)
+    measured: Measured = NOTHING
     _placed: dict[tuple[Members, int | None], Placed | Refusal] = field(default_factory=dict)
     _shapes: dict[Members, str] = field(default_factory=dict)
 
@@ -128,7 +130,7 @@ class Pricer:
             shape = (self.shape(members), threads)
             found = self.equal.get(shape)
             if found is None:
-                found = best(make_pattern(self.part(members)), self.device, threads, beat)
+                found = best(make_pattern(self.part(members)), self.device, threads, beat, self.measured)
                 if beat < inf and isinstance(found, Refusal):
                     return found  # it may still be the right kernel against other alternatives
                 self.equal[shape] = found
@@ -152,7 +154,7 @@ class Pricer:
 
     def fork(self) -> Pricer:
         """The same, with a choice of folded ops of its own; placements are shared."""
-        return Pricer(self.graph, self.device, self.folded, self.equal)
+        return Pricer(self.graph, self.device, self.folded, self.equal, self.measured)
 
     def fold(self, nodes: Members) -> None:
         """From now on every user repeats these ops."""

@@ -29,6 +29,8 @@ from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.explore import Width
 from fstc.plan.folding import constants, folded_ops
 from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.measured import NOTHING as UNMEASURED
+from fstc.plan.measured import Measured
 from fstc.plan.moves import Mover
 from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
 from fstc.plan.pack import Item, Packer, side_by_side
@@ -80,14 +82,21 @@ class Draft:
             self.launches = self.packer.run(refiner.partition)
 
 
-def plan_region(region: Region, floor: int, device: Device, options: PlanOptions, wishes: Wishes) -> PlannedRegion:
+def plan_region(
+    region: Region,
+    floor: int,
+    device: Device,
+    options: PlanOptions,
+    wishes: Wishes,
+    measured: Measured = UNMEASURED,
+) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid. ``floor``: bytes."""
     equal: Equal = {}  # patterns that several choices have in common are placed once
     drafts: list[Draft] = []
     refused: FstcError | None = None
     for splits in split_choices(region.graph, device):
         try:
-            drafts.append(_draft(region, splits, device, options, wishes, equal))
+            drafts.append(_draft(region, splits, device, options, wishes, equal, measured))
         except FstcError as error:  # a wish may be possible with another choice
             refused = refused or error
     if not drafts:
@@ -103,13 +112,19 @@ def plan_region(region: Region, floor: int, device: Device, options: PlanOptions
 
 
 def _draft(
-    region: Region, splits: tuple[Split, ...], device: Device, options: PlanOptions, wishes: Wishes, equal: Equal
+    region: Region,
+    splits: tuple[Split, ...],
+    device: Device,
+    options: PlanOptions,
+    wishes: Wishes,
+    equal: Equal,
+    measured: Measured,
 ) -> Draft:
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
     wishes = wishes.moved({old: new for new, old in enumerate(back) if old >= 0})
     folding = constants if options.strategy == NONE else folded_ops
     named = {graph.values[v].node for v in wishes.named}
-    pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal)
+    pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal, measured)
     found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
     packer = Packer(found.judge.pricer, options.strategy == STITCH, found.judge.steering.pinned)
     return Draft(splits, graph, back, found, delta, packer, packer.run(found.partition))

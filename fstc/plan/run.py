@@ -6,14 +6,17 @@ is planned for several choices of reductions that are split over the grid, and t
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Iterable
+
+import msgspec
 
 from fstc.analysis.artefact import Analysis
-from fstc.device.device import Device
+from fstc.device.device import Device, figures
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form
 from fstc.ir.regions import Region, depths, find_regions, is_library
-from fstc.plan.artefact import Kernel, Plan, Scratch, Step, Summary
+from fstc.plan.artefact import Kernel, Measurement, Plan, Scratch, Step, Summary
+from fstc.plan.measured import Measured
 from fstc.plan.options import PlanOptions
 from fstc.plan.region import PlannedRegion, plan_region
 from fstc.plan.steer import NOTHING, budgeted, wishes_of
@@ -21,17 +24,26 @@ from fstc.plan.steer import NOTHING, budgeted, wishes_of
 INDEX_LIMIT = 2**30  # padding may lift an index above its extent
 
 
-def make_plan(graph: Graph, analysis: Analysis, device: Device, options: PlanOptions | None = None) -> Plan:
-    """A plan for one device. Pure and deterministic."""
+def make_plan(
+    graph: Graph,
+    analysis: Analysis,
+    device: Device,
+    options: PlanOptions | None = None,
+    measured: Iterable[Measurement] = (),
+) -> Plan:
+    """A plan for one device. Pure and deterministic. ``measured``: what the compiler made of earlier plans' kernels."""
     options = options or PlanOptions()
     regions = find_regions(graph)
     device = budgeted(device, options.budget)
     wishes = wishes_of(graph, regions, options)
+    known = Measured.of(measured)
     planned: dict[str, PlannedRegion] = {}
     for region, fact in zip(regions, analysis.regions, strict=True):
         if region.hash not in planned:
-            planned[region.hash] = plan_region(region, fact.floor, device, options, wishes.get(region.hash, NOTHING))
-    return assemble(graph, analysis, device, regions, planned, options)
+            wished = wishes.get(region.hash, NOTHING)
+            planned[region.hash] = plan_region(region, fact.floor, device, options, wished, known)
+    plan = assemble(graph, analysis, device, regions, planned, options)
+    return msgspec.structs.replace(plan, measured=known.record)
 
 
 def assemble(
@@ -71,8 +83,8 @@ def assemble(
 
 
 def constants(device: Device) -> dict[str, float]:
-    """Every figure of the device: limits, rates and overheads, by its name in the description."""
-    return {f.name: float(getattr(device, f.name)) for f in fields(device) if f.type in ("int", "float")}
+    """Every figure of the device: limits, rates, overheads and the model's, by its name in the description."""
+    return figures(device)
 
 
 def replaced(graph: Graph, kernel: Kernel) -> tuple[int, ...]:

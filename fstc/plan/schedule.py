@@ -11,19 +11,18 @@ from dataclasses import dataclass
 
 import msgspec
 
+from fstc.device.device import Device
 from fstc.ir.graph import Node
 from fstc.ir.pattern import Pattern, Root, in_order
 from fstc.plan.arena import Life, place
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
+from fstc.plan.code import Codes
 from fstc.plan.holds import Held
+from fstc.plan.pressure import accumulators, between, component_bytes, working
 
 BODY = 640  # thread-instructions of an unrolled loop body: more steps at once cost registers, fewer cost latency
 LARGEST_BODY = 1200  # thread-instructions of what must be unrolled because it indexes register arrays
 REGISTER_ARRAY = 96  # elements of one register array at most
-
-# Registers of a thread beside what is held, fitted to NVRTC 13.0 on sm_90 over all samples
-# (`python bench/registers.py` prints how good it is).
-BASE, A_TENSOR, AN_ELEMENT, AN_INPUT_ELEMENT, A_PARTIAL = 10.0, 1.5, 1.1, 0.3, 1.6
 
 
 @dataclass(frozen=True)
@@ -37,23 +36,10 @@ class Schedule:
     registers: int
     threads: int
     barriers: int
-
-
-def accumulators(pattern: Pattern, node: Node, places: dict[str, AxisPlace]) -> int:
-    """Partial results of a reduction that one thread carries: its kept vector and serial digits."""
-    count = 1
-    for axis in pattern.kept(node):
-        count *= places[axis].per_thread
-    return count
-
-
-def component_bytes(pattern: Pattern, node: Node) -> int:
-    """Bytes of one partial result, all components: f32 accumulators for narrow floats, value and index for argmax."""
-    total = 0
-    for value in node.outputs:
-        dtype = pattern.graph.type(value).dtype
-        total += max(4, dtype.size) if dtype.is_float else dtype.size
-    return total if node.op.monoid is not None else total + 1
+    again: tuple[int, ...] = ()  # values that could be kept, and are cheaper to compute again
+    spilled: int = 0  # bytes of local memory that a thread moves, where it is known
+    min_blocks: int = 0  # that the compiler is told, where it is known what that does
+    held: tuple[Held, ...] = ()  # the holds with the phases that they live in
 
 
 Wanted = Callable[[frozenset[int]], tuple[Held, ...]]
@@ -61,19 +47,22 @@ Wanted = Callable[[frozenset[int]], tuple[Held, ...]]
 
 
 def make_schedule(
-    pattern: Pattern,
+    codes: Codes,
     wanted: Wanted,
     placement: tuple[AxisPlace, ...],
+    device: Device,
     *,
     each: float,
     registers: int,
     shared: int,
+    again: frozenset[int] = frozenset(),
 ) -> Schedule | str:
     """The schedule, or why there is none. ``registers`` a thread and ``shared`` bytes a block are the limits,
-    ``each`` the thread-instructions for an element.
+    ``each`` the thread-instructions for an element, ``again`` values that shall not be kept.
 
     A value that finds no room is left out and what to keep is asked for anew: others then live longer.
     """
+    pattern = codes.pattern
     places = {p.axis: p for p in placement}
     warps = max((p.warp_stride * p.warps for p in placement), default=1)
     nests = _nests(pattern, places, each)
@@ -82,17 +71,20 @@ def make_schedule(
         return "too many partial results in one thread"
     epochs = _epochs(pattern, places)
     exchanges = _exchanges(pattern, places, accumulated, warps, epochs)
-    base = _working(pattern, nests, places, _most_at_once(pattern, accumulated))
-    if base > registers + 24:
-        return f"registers: about {base} needed, limit {registers}"
+    held = wanted(again)
+    base = working(device, codes, nests, held, places)
+    if max(base) > registers + 24:
+        return f"registers: about {max(base):.0f} needed, limit {registers}"
     budget = _Budget(registers, shared - sum(life.size for life in exchanges.values()), warps * 32, base)
-    excluded: frozenset[int] = frozenset()
+    excluded = again
     while True:
-        held = wanted(excluded)
-        chosen, dropped, used = _carriers(pattern, held, places, budget)
+        chosen, dropped, crossing = _carriers(held, places, budget)
         if not dropped:
             break
         excluded |= dropped
+        held = wanted(excluded)
+    if excluded != again:
+        base = working(device, codes, nests, held, places)
     body = _unrolled(pattern, nests, places, chosen, each)
     if body > LARGEST_BODY:
         return f"{body:.0f} instructions a thread would be unrolled, limit {LARGEST_BODY}"
@@ -110,14 +102,16 @@ def make_schedule(
         places=places,
         nests=nests,
         holds=tuple(msgspec.structs.replace(h, offset=at.get(-1 - h.value, 0)) for h in chosen),
-        dropped=tuple(sorted(excluded)),
+        dropped=tuple(sorted(excluded - again)),
+        again=tuple(sorted(again)),
         exchanges=tuple(
             Exchange(node=n, offset=at[n], bytes=life.size, phase=pattern.depth[n] - 1) for n, life in exchanges.items()
         ),
         shared=total,
-        registers=used,
+        registers=round(between(base, crossing)),
         threads=budget.threads,
         barriers=epochs[-1],
+        held=held,
     )
 
 
@@ -219,24 +213,25 @@ class _Budget:
     registers: int  # a thread
     shared: int  # bytes a block, what exchanges leave
     threads: int
-    base: int  # registers that are needed whatever is kept
+    base: list[float]  # registers of each phase that are needed whatever is kept
 
 
 def _carriers(
-    pattern: Pattern, held: tuple[Held, ...], places: dict[str, AxisPlace], budget: _Budget
-) -> tuple[list[Hold], frozenset[int], int]:
-    """Registers for what fits, then shared memory, the smallest first: (holds, what fits nowhere, registers used)."""
-    spent = [budget.base] * pattern.phases()  # between a phase and the next; what ends and begins in one phase shares
+    held: tuple[Held, ...], places: dict[str, AxisPlace], budget: _Budget
+) -> tuple[list[Hold], frozenset[int], list[int]]:
+    """Registers for what fits, then shared memory, the smallest first: (holds, what fits nowhere, registers held
+    after each phase); what ends and begins in one phase shares.
+    """
+    spent = [0] * (len(budget.base) - 1)
     free = budget.shared
     chosen: list[Hold] = []
     dropped: set[int] = set()
     for item in sorted(held, key=lambda h: (_elements(h, places) * max(h.size, 4), h.value)):
         count = _elements(item, places)
         cost = count * max(item.size, 4) // 4
-        crossed = range(item.first, item.last)
-        if count <= REGISTER_ARRAY and all(spent[p] + cost <= budget.registers for p in crossed):
-            for p in crossed:
-                spent[p] += cost
+        more = [words + cost * (item.first <= p < item.last) for p, words in enumerate(spent)]
+        if count <= REGISTER_ARRAY and between(budget.base, more) <= budget.registers:
+            spent = more
             carrier = "register"
         elif count * item.size * budget.threads <= free:
             free -= count * item.size * budget.threads
@@ -245,7 +240,7 @@ def _carriers(
             dropped.add(item.value)
             continue
         chosen.append(Hold(value=item.value, axes=item.axes, carrier=carrier, elements=count))
-    return sorted(chosen, key=lambda h: h.value), frozenset(dropped), max(spent)
+    return sorted(chosen, key=lambda h: h.value), frozenset(dropped), spent
 
 
 def _elements(item: Held, places: dict[str, AxisPlace]) -> int:
@@ -255,27 +250,4 @@ def _elements(item: Held, places: dict[str, AxisPlace]) -> int:
     return count
 
 
-def _most_at_once(pattern: Pattern, accumulated: dict[int, int]) -> int:
-    """Partial and final results that a thread carries at a time: each from its phase to the last that reads it."""
-    alive = [0] * pattern.phases()
-    for node, count in accumulated.items():
-        first = pattern.depth[node] - 1
-        for phase in range(first, max(first, pattern.last_use.get(node, first)) + 1):
-            alive[phase] += count
-    return max(alive, default=0)
-
-
-def _working(pattern: Pattern, nests: tuple[Nest, ...], places: dict[str, AxisPlace], partial: int) -> int:
-    """Registers for addresses, indices, the tiles of one pass of the widest vector loop, and partial results."""
-    widest = 1
-    for nest in nests:
-        vector = 1
-        for axis in nest.loops:
-            vector *= places[axis].vector
-        widest = max(widest, vector)
-    inputs, outputs = len(pattern.graph.inputs), len(pattern.graph.outputs)
-    tensors = A_TENSOR * min(inputs + outputs, 32)
-    return round(BASE + tensors + widest * (AN_ELEMENT + AN_INPUT_ELEMENT * min(inputs, 8)) + A_PARTIAL * partial)
-
-
-__all__ = ["Schedule", "accumulators", "make_schedule"]
+__all__ = ["Schedule", "make_schedule"]

@@ -116,10 +116,10 @@ def _kernel(graph: Graph, number: int, kernel: Kernel, device: Device, partials:
     """``partials``: how many parts a split has there and here. They may be fewer: a guard leaves the rest out."""
     members = []
     for part in kernel.parts:
-        cut, _ = extract(graph, part.nodes, keep=frozenset(part.outputs))
-        members.append(
-            (part.nodes, frozenset(part.outputs), _placed(make_pattern(cut), part, kernel, device, partials))
-        )
+        cut, origin = extract(graph, part.nodes, keep=frozenset(part.outputs))
+        again = frozenset(n for n, v in enumerate(origin) if v in part.again)
+        placed = _placed(make_pattern(cut), part, kernel, device, partials, again)
+        members.append((part.nodes, frozenset(part.outputs), placed))
     made = describe_launch(graph, number, members, device)
     if made.scheme != kernel.scheme or made.threads != kernel.threads:
         raise _Changed(f"{kernel.name} would use another scheme")
@@ -127,7 +127,12 @@ def _kernel(graph: Graph, number: int, kernel: Kernel, device: Device, partials:
 
 
 def _placed(
-    pattern: Pattern, part: Part, kernel: Kernel, device: Device, partials: frozenset[tuple[int, int]]
+    pattern: Pattern,
+    part: Part,
+    kernel: Kernel,
+    device: Device,
+    partials: frozenset[tuple[int, int]],
+    again: frozenset[int],
 ) -> Placed:
     places: list[AxisPlace] = []
     stride = 1
@@ -147,7 +152,7 @@ def _placed(
             )
         places.append(msgspec.structs.replace(place, extent=extent, grid=grid, grid_stride=stride))
         stride *= grid
-    placed = place_as(pattern, tuple(places), device)
+    placed = place_as(pattern, tuple(places), device, again=again)
     if isinstance(placed, str):
         raise _Changed(f"{kernel.name}: {placed}")
     if _arena(placed.schedule) != _arena(part):

@@ -1,92 +1,106 @@
-"""Thread-instructions of a pattern, by op class.
+"""Thread-instructions of a pattern, by the cost classes of the op table.
 
-Example: a LayerNorm element costs about 25: two loads, ten light ops, two reductions, one store.
+Example: a LayerNorm element costs about 25: two loads, ten light ops, two reductions, one store. What a nest finds at
+hand it does not compute; what several nests compute is counted in each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import prod
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from math import log2, prod
 
-from fstc.ir.ops.opdef import Form, Kind
-from fstc.ir.pattern import Instance, Pattern
-from fstc.plan.artefact import AxisPlace
-
-# Thread-instructions of one op on one element, issue slots of a 32-lane pipe.
-LIGHT, EXPENSIVE, REDUCE, MOVE, ADDRESS = 1.5, 12.0, 1.5, 0.5, 1.0
-
-
-def instructions(pattern: Pattern) -> float:
-    """Thread-instructions of the pattern over all of its iteration spaces, without recomputation."""
-    total = 0.0
-    for instance in pattern.instances.values():
-        count = 1
-        for axis in instance.depends:
-            count *= pattern.axes.extents.get(axis, 1)
-        total += count * _cost(pattern, instance.value, instance.role)
-    for node in pattern.reductions:
-        total += pattern.graph.type(node.inputs[0]).elements * REDUCE
-    return total
+from fstc.device.device import Device
+from fstc.ir.ops.opdef import OpDef
+from fstc.plan.artefact import Access, AxisPlace
+from fstc.plan.code import ADDRESS, EXPENSIVE, LIGHT, MOVE, REDUCE, Code, Codes, cost_of
+from fstc.plan.pressure import accumulators
+from fstc.plan.schedule import Schedule
 
 
-Costs = tuple[tuple[frozenset[str], float], ...]
-"""Axes that values depend on, and the thread-instructions of all of them for one element."""
+@cache
+def slots(device: Device) -> dict[str, float]:
+    """Issue slots of one op on one element, by cost class."""
+    return {
+        ADDRESS: device.issue_address,
+        LIGHT: device.issue_light,
+        EXPENSIVE: device.issue_expensive,
+        REDUCE: device.issue_reduce,
+        MOVE: device.issue_move,
+    }
 
 
-def costs(pattern: Pattern) -> Costs:
-    """The pattern's work by iteration space; what one placement executes is :func:`executed`."""
-    found: dict[frozenset[str], float] = {}
-    for instance in pattern.instances.values():
-        axes = frozenset(a for a in instance.depends if a in pattern.axes.extents)
-        cost = _cost(pattern, instance.value, instance.role) * _taps(pattern, instance)
-        found[axes] = found.get(axes, 0.0) + cost
-    for node in pattern.reductions:
-        axes = frozenset(pattern.axes.members[node.inputs[0]])
-        found[axes] = found.get(axes, 0.0) + REDUCE
-    return tuple(found.items())
+def slots_of(op: OpDef, device: Device) -> float:
+    """Issue slots of one op on one element, without its loads."""
+    cost, times = cost_of(op)
+    return times * slots(device)[cost]
 
 
-def _taps(pattern: Pattern, instance: Instance) -> int:
-    """How often one element is computed: once, but in a window once for each of its taps."""
-    loops = {t.key: t.high + 1 for i in instance.at for t, _ in i.terms if t.key.startswith("w")}
-    node = pattern.graph.values[instance.value].node
-    if instance.role == "op" and pattern.graph.nodes[node].op.form is Form.REDUCE_WINDOW:
-        return prod(pattern.graph.nodes[node].attr("window_dimensions")) * prod(loops.values())
-    return prod(loops.values())
-
-
-def executed(costs: Costs, places: Mapping[str, AxisPlace], threads: int) -> float:
+def executed(
+    code: Sequence[Code], places: Mapping[str, AxisPlace], accesses: Iterable[Access], threads: int, device: Device
+) -> float:
     """Thread-instructions that ``threads`` threads issue: every thread computes a value at its own digits.
 
-    So what lacks an axis of the grid is computed by every block along it, and padding costs what work costs.
+    So what lacks an axis of the grid is computed by every block along it, and padding costs what work costs. A load or
+    store of a vector is one instruction.
     """
+    price = slots(device)
+    vectors = {a.value: a.vector for a in accesses}
     total = 0.0
-    for axes, cost in costs:
-        count = 1
-        for axis in axes:
-            if axis in places:
-                count *= places[axis].per_thread
-        total += cost * count
+    for nest in code:
+        for axes, cost, count, value in nest.costs:
+            each = count * price[cost] / vectors.get(value, 1)
+            for axis in axes:
+                if axis in places:
+                    each *= places[axis].per_thread
+            total += each
     return total * threads
 
 
-def _cost(pattern: Pattern, value: int, role: str) -> float:
-    if role == "load":
-        return ADDRESS
-    if role != "op":
-        return 0.0
-    op = pattern.graph.nodes[pattern.graph.values[value].node].op
-    if op.form is Form.RNG:
-        return 4 * EXPENSIVE
-    return {Kind.LIGHT: LIGHT, Kind.EXPENSIVE: EXPENSIVE, Kind.LAYOUT: MOVE}.get(op.kind, MOVE)
+# Instructions of a kernel's text, each written once however often it runs; fitted to NVRTC 13.0 on sm_90
+# (python bench/accuracy.py). An expensive op brings its slow path, a load or store its address and guard.
+WRITTEN = {ADDRESS: 1.0, LIGHT: 1.0, EXPENSIVE: 18.0, REDUCE: 1.5, MOVE: 2.5}
+AN_ACCESS, A_SHUFFLE, AN_EXCHANGE = 5.0, 2.6, 2.1
 
 
-def work_each(pattern: Pattern) -> float:
-    """Thread-instructions for one element of the largest iteration space."""
+def written(codes: Codes, schedule: Schedule) -> int:
+    """Instructions in the code of a pattern, as the unrolled loops and the exchanges between threads make it."""
+    pattern, places = codes.pattern, schedule.places
+    indexed = {a for h in schedule.holds if h.carrier == "register" for a in h.axes}
+    indexed |= {a for node in pattern.reductions for a in pattern.kept(node)}
+    total = 0.0
+    for nest, code in zip(schedule.nests, codes.all(schedule.nests, schedule.held), strict=True):
+        copies = {
+            a: places[a].vector * (places[a].serial if a in indexed else min(places[a].serial, nest.unroll))
+            for a in nest.loops
+        }
+        total += AN_ACCESS * len(code.stored)
+        for step in (s for s in code.steps if s.cost):
+            each = step.times * WRITTEN[step.cost]
+            for axis in step.axes:
+                each *= copies.get(axis, 1)
+            total += each + AN_ACCESS * (step.loaded > 0)
+    for node in pattern.reductions:
+        partial = accumulators(pattern, node, places) * len(node.outputs)
+        lanes = prod(places[a].lanes for a in pattern.reduced(node))
+        warps = prod(places[a].warps for a in pattern.reduced(node))
+        total += A_SHUFFLE * partial * log2(lanes) + (AN_EXCHANGE * partial * (warps + 2) if warps > 1 else 0)
+    return round(total)
+
+
+def work_each(codes: Codes, device: Device) -> float:
+    """Thread-instructions for one element of the largest iteration space, when nothing is computed twice."""
+    pattern, price = codes.pattern, slots(device)
     largest = 1
     for root in pattern.roots:
         size = 1
         for axis in root.axes:
             size *= pattern.extent(axis)
         largest = max(largest, size)
-    return instructions(pattern) / largest
+    total = 0.0
+    for step in codes.whole.steps:
+        each = step.times * price[step.cost] if step.cost else 0.0
+        for axis in step.axes:
+            each *= pattern.extent(axis)
+        total += each
+    return total / largest

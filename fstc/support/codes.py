@@ -268,6 +268,10 @@ FST0523 kernels that this fstc would not generate
     was made by another version of fstc, or was changed by hand. Build it again from its .fir. Where you
     know who made it, --trust runs its kernels, and its host library, as they are. Another target needs
     no trust: a GPU runs kernels in an address space of its own.
+FST0524 a package of another plan
+    `plan --built` sets what the compiler used beside the plan's estimates, kernel by kernel. The package
+    must hold just this plan: the same model, extents, device, options and version of fstc. Build it
+    again, or give the package itself: `fstc plan model.fpk --built model.fpk`.
 """)
 
 RUNTIME_DEVICE = _table(

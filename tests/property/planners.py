@@ -44,9 +44,9 @@ def at_random(
             found = estimate(*arguments)
             return replace(found, time=found.time * random.uniform(0.01, 1.0))
 
-        def either(pattern: Pattern, threads: int | None = None) -> Iterator[tuple[AxisPlace, ...]]:
+        def either(pattern: Pattern, device: Device, threads: int | None = None) -> Iterator[tuple[AxisPlace, ...]]:
             yield from random_placements(pattern, random)
-            yield from placement.candidates(pattern, threads)
+            yield from placement.candidates(pattern, device, threads)
 
         with ExitStack() as stack:
             stack.enter_context(replaced(candidate, "estimate", priced))

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fstc.device.device import FOLDER, Device, device_names, load_device, parse_device
+from fstc.device.device import FOLDER, Device, device_names, figures, load_device, parse_device
 from fstc.support.diagnostics import FstcError, render_text
 
-NAMES = ("a100", "b200", "h100", "h200", "v100")
+NAMES = ("a10", "a100", "b200", "h100", "h200", "l4", "l40s", "rtx4090", "t4", "v100")
 GOOD = (FOLDER / "h200.yaml").read_text(encoding="utf-8")
 
 
@@ -53,11 +53,20 @@ def test_a_path_is_read_as_a_file(tmp_path: Path) -> None:
     assert load_device(str(path)) == device
 
 
+def test_every_number_of_a_description_is_a_constant_of_the_plan() -> None:
+    found = figures(load_device("h200"))
+    numbers = [line.split(":")[0] for line in GOOD.splitlines() if re.match(r"\w+: [\d.]+  #", line)]
+    assert set(numbers) <= set(found)
+    assert [found[f"block_warps[{n}]"] for n in range(2)] == [4.0, 8.0]
+    assert found["delta_registers"] == 16
+    assert {"name", "title", "arch"}.isdisjoint(found)
+
+
 def test_an_unknown_name_lists_the_known() -> None:
     with pytest.raises(FstcError) as caught:
         load_device("h300")
     assert caught.value.exit_code == 2
-    assert "a100, b200, h100, h200, v100" in caught.value.diagnostics[0].help
+    assert ", ".join(NAMES) in caught.value.diagnostics[0].help
 
 
 def test_a_missing_file() -> None:
@@ -88,6 +97,13 @@ def test_an_unknown_key_is_shown_with_what_was_meant() -> None:
         ("name: h200", "name: ../h200", "a name has"),
         ("name: h200", "name: h200\nname: h100", "'name' is given twice"),
         ("sms: 132", "sms: 132\n: : :", "no YAML"),
+        ("block_warps: [4, 8]", "block_warps: 4", "a list of 1 to 16 whole numbers"),
+        ("block_warps: [4, 8]", "block_warps: []", "a list of 1 to 16 whole numbers"),
+        ("block_warps: [4, 8]", "block_warps: [4, [8]]", "one value is needed, not a list"),
+        ("block_warps: [4, 8]", "block_warps: [4, 0]", "cannot be 0"),
+        ("block_warps: [4, 8]", "block_warps: [4, x]", "'x' is no whole number"),
+        ("block_warps: [4, 8]", "block_warps: {4: 8}", "a list of 1 to 16 whole numbers"),
+        ("block_warps: [4, 8]", "block_warps: [" + "4, " * 17 + "4]", "a list of 1 to 16 whole numbers"),
         ("sms: 132", "sms: &a [*a, *a]", "one value is needed"),
         ("sms: 132", "sms: !!python/object/apply:os.system [true]", "one value is needed"),
     ],

@@ -9,10 +9,10 @@ import subprocess
 import pytest
 from cuda.pathfinder import find_nvidia_header_directory
 
-from fstc.device.device import Device, load_device
+from fstc.device.device import Device, device_names, load_device
 from fstc.device.occupancy import blocks_per_sm
 
-NAMES = ("v100", "a100", "h100", "h200", "b200")
+NAMES = device_names()
 
 ORACLE = r"""
 #include <cstddef>

@@ -1,6 +1,6 @@
 #include "fstc.cuh"
 
-extern "C" __global__ void __launch_bounds__(1024) kernel_0(
+extern "C" __global__ void __launch_bounds__(1024, 2) kernel_0(
     const fst::bf16* __restrict__ p0,  // %x bf16[64,1001]
     const fst::bf16* __restrict__ p1,  // %gamma bf16[1001]
     fst::bf16* __restrict__ q0)  // %y bf16[64,1001]

@@ -1,6 +1,6 @@
 #include "fstc.cuh"
 
-extern "C" __global__ void __launch_bounds__(128, 12) kernel_0(
+extern "C" __global__ void __launch_bounds__(128) kernel_0(
     const fst::u64* __restrict__ p0,  // %state u64[2]
     const float* __restrict__ p1,  // %x f32[4096]
     const float* __restrict__ p2,  // %w f32[100]

@@ -1,6 +1,6 @@
 #include "fstc.cuh"
 
-extern "C" __global__ void __launch_bounds__(128, 10) kernel_0(
+extern "C" __global__ void __launch_bounds__(128, 16) kernel_0(
     const float* __restrict__ p0,  // %x f32[512,64]
     float* __restrict__ q0)  // %y f32[512,64]
 {
