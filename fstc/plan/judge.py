@@ -19,6 +19,8 @@ from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
 from fstc.plan.steer import Steering
 
 NO_WISH = Steering()
+CROWD = 4  # small kernels of one level, from which on they are taken to share launches
+MOST_BESIDE = 16
 EQUAL = 0.999  # a change has to gain a thousandth
 
 
@@ -37,20 +39,25 @@ class Judge:
 
     # -- joining ----------------------------------------------------------------------------------------------
 
-    def join(self, parts: Sequence[Members]) -> Decision:
-        """Whether clusters become one kernel, and what that gains."""
+    def join(self, parts: Sequence[Members], beside: Sequence[int] = ()) -> Decision:
+        """Whether clusters become one kernel, and what that gains.
+
+        ``beside``: for each part how many small kernels of its level it may share a launch with; a launch is then
+        no reason to join (FusionStitching, section 4.1: kernel packing is a composition like the others).
+        """
         union = frozenset().union(*parts)
         refused = self.forbidden(parts, union)
         if refused is not None:
             return refused
         apart = [p for p in map(self.pricer.place, parts) if isinstance(p, Placed)]
         whole = len(apart) == len(parts)
-        before = sum(p.estimate.time for p in apart)
+        shared = beside if whole and beside else [0] * len(apart)
+        before = sum(self.shared_time(p, n) for p, n in zip(apart, shared, strict=True))
         joined = self.pricer.place(union, beat=before if whole else inf)
         left, right = self._names(parts)
         if isinstance(joined, Refusal):
             return refusal(joined.code, left, right, joined.reason)
-        gain = before - joined.estimate.time
+        gain = before - self.shared_time(joined, min(beside, default=0))
         terms, limits = changed(apart, joined), self.limits(joined, apart)
         if gain <= 0 and whole:
             reason = (
@@ -77,6 +84,14 @@ class Judge:
             terms=terms,
             limits=limits,
         )
+
+    def shared_time(self, placed: Placed, beside: int) -> float:
+        """Microseconds of a kernel; of one that shares its launch with many its share, as packing prices it."""
+        if beside < CROWD:
+            return placed.estimate.time
+        device = self.pricer.device
+        body = placed.estimate.time - device.launch_us
+        return device.launch_us / min(beside, MOST_BESIDE) + body * min(1.0, placed.blocks / device.sms)
 
     def forbidden(self, parts: Sequence[Members], union: Members) -> Decision | None:
         """What needs no price: rules, wishes, bounds."""

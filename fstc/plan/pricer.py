@@ -39,6 +39,8 @@ class Pricer:
     measured: Measured = NOTHING
     _placed: dict[tuple[Members, int | None], Placed | Refusal] = field(default_factory=dict)
     _shapes: dict[Members, str] = field(default_factory=dict)
+    _outputs: dict[Members, frozenset[int]] = field(default_factory=dict)
+    _reads: dict[Members, frozenset[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.users = self.graph.users()
@@ -73,14 +75,22 @@ class Pricer:
         return frozenset(found)
 
     def outputs_of(self, members: Members) -> frozenset[int]:
-        return frozenset(v for n in members for v in self.graph.nodes[n].outputs if self._leaves(v, members))
+        """Values that leave them: results, and what others read."""
+        if members not in self._outputs:
+            nodes = self.graph.nodes
+            self._outputs[members] = frozenset(v for n in members for v in nodes[n].outputs if self._leaves(v, members))
+        return self._outputs[members]
 
     def _leaves(self, value: int, members: Members) -> bool:
         return value in self.results or any(u not in members for u in self.readers(value))
 
     def reads_of(self, members: Members) -> frozenset[int]:
-        nodes = self.nodes_of(members)
-        return frozenset(v for n in nodes for v in self.graph.nodes[n].inputs if self.graph.values[v].node not in nodes)
+        """Values that they take from outside."""
+        if members not in self._reads:
+            nodes, graph = self.nodes_of(members), self.graph
+            inputs = (v for n in nodes for v in graph.nodes[n].inputs)
+            self._reads[members] = frozenset(v for v in inputs if graph.values[v].node not in nodes)
+        return self._reads[members]
 
     def pointers(self, members: Members) -> int:
         """Tensors that one launch of them takes."""
@@ -148,12 +158,12 @@ class Pricer:
     @contextmanager
     def folding(self, nodes: Members) -> Iterator[None]:
         """Within, more ops are folded. Placements stay known by their shape."""
-        before = self.folded, self._placed, self._shapes, self._readers
-        self.folded, self._placed, self._shapes, self._readers = self.folded | nodes, {}, {}, {}
+        before = self.folded, self._placed, self._shapes, self._outputs, self._reads, self._readers
+        self.fold(nodes)
         try:
             yield
         finally:
-            self.folded, self._placed, self._shapes, self._readers = before
+            self.folded, self._placed, self._shapes, self._outputs, self._reads, self._readers = before
 
     def fork(self) -> Pricer:
         """The same, with a choice of folded ops of its own; placements are shared."""
@@ -162,7 +172,7 @@ class Pricer:
     def fold(self, nodes: Members) -> None:
         """From now on every user repeats these ops."""
         self.folded |= nodes
-        self._placed, self._shapes, self._readers = {}, {}, {}
+        self._placed, self._shapes, self._outputs, self._reads, self._readers = {}, {}, {}, {}, {}
 
 
 def users_of(pricer: Pricer, ops: Iterable[int]) -> dict[int, tuple[int, ...]]:

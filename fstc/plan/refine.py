@@ -7,6 +7,7 @@ predicts less time, so that the result is never slower than what it started from
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,12 +19,14 @@ from fstc.plan.candidate import Placed
 from fstc.plan.delta import Delta
 from fstc.plan.judge import EQUAL, Judge, refusal
 from fstc.plan.moves import Mover
+from fstc.plan.pack import Packer, side_by_side
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.profile import timed
 
 SLOWER = ("FSN020", "FSN021")  # refusals that depend on sizes, not on what lies around
+SMALL = 3  # launches' time: kernels that share one gain by it
 CUTS = 6  # of one cluster that are tried
 
 
@@ -34,6 +37,7 @@ class Refiner:
     judge: Judge
     partition: Partition
     decisions: list[Decision] = field(default_factory=list)
+    beside: dict[int, int] = field(default_factory=dict)  # small kernels of a cluster's level
 
     def run(self, delta: Delta) -> None:
         """Merge, split and move, from a partition whose clusters are all legal."""
@@ -54,8 +58,10 @@ class Refiner:
                 self.merge()
 
     def time(self) -> float:
-        """Microseconds of all clusters, one launch each."""
-        return sum(self.judge.pricer.time(m) for m in self.partition.members.values())
+        """Microseconds of all launches, packed where the rules let values pass between threads at all."""
+        judge = self.judge
+        launches = Packer(judge.pricer, not judge.rules.threads_only, judge.steering.pinned).run(self.partition)
+        return sum(side_by_side([placed for _, placed in launch], judge.pricer.device) for launch in launches)
 
     # -- cutting what is no kernel ----------------------------------------------------------------------------
 
@@ -108,6 +114,7 @@ class Refiner:
         again = True
         while again:
             again = False
+            self.beside = self._crowds()
             for a, b in pairs():
                 if a not in members or b not in members or (a, b) in refused:
                     continue
@@ -130,11 +137,24 @@ class Refiner:
             names = [pricer.name(members[k]) for k in path]
             reason = f"{names[0]} lies between them, and would both wait and be waited for"
             return refusal("FSN014", left, right, reason, path=(left, *names, right))
-        verdict = self.judge.join([members[a], members[b]])
+        verdict = self.judge.join([members[a], members[b]], [self.beside.get(k, 0) for k in (a, b)])
         if verdict.accepted:
             self.decisions.append(verdict)
             self.partition.merge(a, b)
         return verdict
+
+    def _crowds(self) -> dict[int, int]:
+        """For each small kernel how many there are of its level: such kernels share launches when they are packed."""
+        if self.judge.rules.threads_only:
+            return {}
+        pricer = self.judge.pricer
+        small = [
+            (key, level)
+            for key, level in self.partition.levels().items()
+            if pricer.time(self.partition.members[key]) < SMALL * pricer.device.launch_us
+        ]
+        count = Counter(level for _, level in small)
+        return {key: count[level] for key, level in small}
 
     def _siblings(self) -> list[tuple[int, int]]:
         """Clusters that read a common tensor, neighbours in the order of the clusters."""
@@ -167,8 +187,8 @@ class Refiner:
         pricer = self.judge.pricer
         whole = pricer.place(members)
         assert isinstance(whole, Placed)
-        waves = -(-whole.blocks // (whole.estimate.blocks_per_sm * pricer.device.sms))
-        ideal = max(whole.bytes / (pricer.device.dram_gbps * 1e3), whole.estimate.terms["latency"] / waves)
+        latency = whole.pattern.phases() * pricer.device.dram_latency_us
+        ideal = max(whole.bytes / (pricer.device.dram_gbps * 1e3), latency)
         room = whole.estimate.time - pricer.device.launch_us - ideal
         best: tuple[float, Members, Members] | None = None
         for first, second in self._cuts(members, room):
@@ -189,7 +209,7 @@ class Refiner:
     def _cuts(self, members: Members, room: float) -> list[tuple[Members, Members]]:
         """Cuts behind reductions and in the middle that two launches and what passes between them leave time for.
 
-        Two kernels take two launches, their bytes at full rate and the latency of one wave at least: a bound that
+        Two kernels take two launches, their bytes at full rate and the latency of their phases at least: a bound that
         needs no placement.
         """
         pricer, device = self.judge.pricer, self.judge.pricer.device

@@ -43,6 +43,7 @@ from fstc.plan.steer import Steering, Wishes, steered
 from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
+LARGE = 256  # ops: beyond it what loop fusion finds is a start beside others, and only the best is refined
 NEAR = 1.25  # of the fastest choice's time: what is polished
 
 
@@ -191,15 +192,17 @@ def _searched(
         return judge, None if strategy == NONE else Delta(pricer.graph, pricer.device, pricer.folded, rules)
 
     judge, delta = by(options.strategy)
+    if options.strategy != STITCH or delta is None:
+        return search(judge, delta, width), delta
+    narrow, also = by(CLASSIC)
+    if len(delta.ops) > LARGE:
+        return search(judge, delta, width, also), delta
     found = search(judge, delta, width)
-    if options.strategy != STITCH or delta is None or len(found.partition.members) < 2:
+    if len(found.partition.members) < 2:
         return found, delta
-    loops = search(*by(CLASSIC), width)
-    onward = Refiner(
-        replace(judge, pricer=loops.judge.pricer),
-        loops.partition,
-        [d for d in loops.decisions if d.code != "FSN023"],
-    )
+    loops = search(narrow, also, width)
+    decisions = [d for d in loops.decisions if d.code != "FSN023"]
+    onward = Refiner(replace(judge, pricer=loops.judge.pricer), loops.partition, decisions)
     onward.run(delta)
     return (onward if onward.time() < found.time() * EQUAL else found), delta
 

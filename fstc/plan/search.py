@@ -34,8 +34,11 @@ class Cover:
     chosen: tuple[Chosen, ...]
 
 
-def search(judge: Judge, delta: Delta | None, width: Width) -> Refiner:
-    """The best partition found. Without ``delta`` every op stays alone (strategy none)."""
+def search(judge: Judge, delta: Delta | None, width: Width, also: Delta | None = None) -> Refiner:
+    """The best partition found. Without ``delta`` every op stays alone (strategy none).
+
+    ``also``: an evaluator under narrower rules, whose covers are places to start from too.
+    """
     start = starting(judge)
     if delta is None:
         refiner = Refiner(judge, start)
@@ -43,6 +46,7 @@ def search(judge: Judge, delta: Delta | None, width: Width) -> Refiner:
         return refiner
     with timed("explore"):
         covers = explore(start, delta, width, judge.steering.pinned)
+        covers += explore(start, also, width, judge.steering.pinned) if also is not None else []
     refiners = [Refiner(judge.fork(), c.partition, [_joined(judge, x) for x in c.chosen]) for c in covers]
     with timed("legalize"):
         for refiner in refiners:
