@@ -46,7 +46,7 @@ golden: $(READY) ## rewrite the goldens and what documents show, then list what 
 	@$(TESTS) -q --update $(ARGS) || true
 	@git --no-pager diff --stat -- tests README.md docs
 
-bench: $(READY) ## the compiler's own speed
+bench: $(READY) ## the compiler's own speed; ARGS=--scale for how it grows with the graph
 	@$(PY) bench/speed.py $(ARGS)
 
 accuracy: $(READY) ## the cost model against the compiler, over samples and random patterns

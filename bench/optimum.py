@@ -1,7 +1,7 @@
 """How good the search is: the planner against the best plan there is, on random small graphs.
 
-Example: ``python bench/optimum.py --graphs 300 --seed 0`` prints how much of the optimum's gain over one kernel an op the
-plans have, and the worst graphs with both sets of launches. All times are predictions, of the same model for both.
+Example: ``python bench/optimum.py --graphs 300 --seed 0`` prints how much of the optimum's gain over one kernel an op
+the plans have, and the worst graphs with both sets of launches. All times are predictions, of the same model for both.
 """
 
 from __future__ import annotations

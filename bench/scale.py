@@ -1,9 +1,9 @@
 """How the compiler scales: seconds and memory of parse, analyze and plan as graphs grow.
 
-Example: ``python bench/scale.py --ops 1000 chain fanout``, or ``make bench ARGS=--scale``. Each figure is that of a fresh
-process on one core: seconds of the processor, without start-up, so that a busy machine matters little. Growth is
-that of a doubling, the mean over two. A benchmark, not a test: nothing fails; the tests in
-tests/integration/test_scale.py keep the promises at moderate sizes.
+Example: ``python bench/scale.py --ops 1000 chain fanout``, or ``make bench ARGS=--scale``. Each figure is that of a
+fresh process on one core: seconds of the processor, without start-up, so that a busy machine matters little. Growth
+is that of a doubling, the mean over two. A benchmark, not a test: nothing fails; tests/integration/test_scale.py
+keeps the promises at moderate sizes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from graphs import BY_OPS  # noqa: E402
+from graphs import BY_OPS
 
 if TYPE_CHECKING:
     from fstc.driver.work import Work
@@ -128,14 +128,19 @@ def budgets(full: bool, strategy: str, limit: float) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("families", nargs="*", choices=[[], *BY_OPS], help="default: all")
-    parser.add_argument("--ops", type=int, default=500, help="of the smallest graph; the others have twice and four times")
+    parser.add_argument("families", nargs="*", metavar="FAMILY", help=f"of {', '.join(BY_OPS)}; default: all")
+    parser.add_argument(
+        "--ops", type=int, default=500, help="of the smallest graph; the others have twice and four times"
+    )
     parser.add_argument("--budgets", action="store_true", help="also training graphs of 10,000 ops")
     parser.add_argument("--full", action="store_true", help="also training graphs of 10,000 and of 100,000 ops")
     parser.add_argument("--strategy", default="stitch", choices=("stitch", "classic", "none"))
     parser.add_argument("--limit", type=float, default=900.0, help="seconds after which a run is given up")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
+    unknown = [f for f in given.families if f not in BY_OPS]
+    if unknown:
+        parser.error(f"no family is called {unknown[0]}")
     if given.measure:
         print(json.dumps(measure(given.measure, given.strategy)._asdict()))
         return

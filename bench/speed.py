@@ -1,7 +1,8 @@
-"""The compiler's own speed: start-up, planning, cold and warm builds, verification.
+"""The compiler's own speed: start-up, planning, cold and warm builds, verification, and how all grows with the graph.
 
-Example: ``python bench/speed.py --repeat 5``. Every figure is that of a fresh process, the median of the repetitions,
-beside what the project promises. A benchmark, not a test: a machine may be busy, nothing fails.
+Example: ``python bench/speed.py --repeat 5``; with ``--scale`` only the last, and what follows is for bench/scale.py.
+Every figure is that of a fresh process, the median of the repetitions, beside what the project promises. A benchmark,
+not a test: a machine may be busy, nothing fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import scale
 
 ROOT = Path(__file__).resolve().parent.parent
 BERT = str(ROOT / "samples" / "bert_layer.fir")
@@ -47,7 +52,14 @@ def median(arguments: list[str], folder: Path, cache: Path, repeat: int) -> floa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=5)
-    repeat = parser.parse_args().repeat
+    parser.add_argument("--scale", action="store_true", help="only how it scales; more options: bench/scale.py --help")
+    given, others = parser.parse_known_args()
+    if given.scale:
+        scale.main(others)
+        return
+    if others:
+        parser.error(f"unknown: {' '.join(others)}")
+    repeat = given.repeat
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, median of {repeat} processes")
     print(f"{'':44}{'seconds':>9}{'promised':>10}")
     with tempfile.TemporaryDirectory(prefix="fstc-bench-") as scratch:
@@ -69,6 +81,8 @@ def main() -> None:
         verify = ["verify", BERT, "--target", "host", "--strict-traffic"]
         row("fstc verify samples/bert_layer.fir, cold", seconds(verify, folder, warm), 60.0)
         row("fstc verify samples/bert_layer.fir, warm", seconds(verify, folder, warm), 60.0)
+    print()
+    scale.main([])
 
 
 if __name__ == "__main__":

@@ -203,7 +203,7 @@ def _adamw(s: Step, scale: Tensor | None) -> list[Tensor]:
     """New weights and moments; the corrections and the rate come as scalars."""
     f = s.f
     rate, correction1, correction2 = (f.input(name, ()) for name in ("rate", "correction1", "correction2"))
-    results = []
+    results: list[Tensor] = []
     for weight in s.weights:
         f.scope = f"update.{weight.name}."
         shape, number = weight.shape, len(results)

@@ -31,6 +31,7 @@ STRING = r'"(?:[^"\\\n]|\\.)*"'
 _CODE = re.compile(rf'(?:[^"/]+|{STRING}|/(?!/))*')  # a line up to its comment
 _STATEMENT = re.compile(r"^[ \t]*(?:%[^=:\n{(]*=|return\b|func\b|dim\b|module\b|\})", re.MULTILINE)
 _DEFINES = re.compile(rf"[ \t]*(?:dim\s+(?P<dim>\w+)|(?P<values>%[^=:\n{{(]*)=|%{STRING})")
+_TOKEN = re.compile(rf"{STRING}|//[^\n]*|[\w.+\-%@]+")
 _VALUE = re.compile(rf"%(?:[A-Za-z0-9_.\-]+|{STRING})")
 _TOKENS = {
     "VALUE": "a %name",
@@ -240,13 +241,15 @@ def _too_deep(source: Source) -> Diagnostic | None:
 
 
 def _too_long(source: Source) -> Diagnostic | None:
-    if all(len(line) <= MAX_TOKEN for line in source.text.split("\n")):
-        return None
-    for match in re.finditer(rf"{STRING}|//[^\n]*|[\w.+\-%@]+", source.text):
-        limit = MAX_STRING if match[0][0] == '"' else MAX_TOKEN
-        if match.end() - match.start() > limit and not match[0].startswith("//"):
-            label = Label(Span(source, match.start(), match.end()), f"{match.end() - match.start():,} characters")
-            return Diagnostic("FST0104", f"a token of more than {limit:,} characters", label)
+    start = 0
+    for line in source.text.split("\n"):
+        if len(line) > MAX_TOKEN:  # no token goes over the end of a line
+            for match in _TOKEN.finditer(source.text, start, start + len(line)):
+                limit = MAX_STRING if match[0][0] == '"' else MAX_TOKEN
+                if match.end() - match.start() > limit and not match[0].startswith("//"):
+                    label = Label(Span(source, match.start(), match.end()), f"{len(match[0]):,} characters")
+                    return Diagnostic("FST0104", f"a token of more than {limit:,} characters", label)
+        start += len(line) + 1
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from math import gcd, prod
 
@@ -37,6 +37,12 @@ class Use:
     @cached_property
     def grouped(self) -> Groups:
         return _grouped(self)
+
+    @cached_property
+    def alike(self) -> tuple[object, ...]:
+        """Equal for uses of one pattern that differ in the tensor only."""
+        held = tuple(sorted((key, tuple(sorted(limit.items()))) for key, limit in self.limits.items() if limit))
+        return self.mode, tuple(o.key for o in self.offsets), held
 
     @cached_property
     def _known(self) -> dict[str, tuple[frozenset[str], dict[str, int]]]:
@@ -250,13 +256,18 @@ def sectors(box: Box, const: int, size: int, starts: tuple[tuple[int, int], ...]
     if gcd(base, apart * size) == SECTOR:
         return runs * -(-length // SECTOR)
     looked = min(row, LONG_ROW)
+    return _neighbours(length, apart * size, looked, base) * (runs / looked)
+
+
+@lru_cache(maxsize=1 << 16)
+def _neighbours(length: int, step: int, runs: int, base: int) -> float:
+    """Distinct sectors of some runs, ``step`` bytes apart: the mean over multiples of ``base`` where they begin."""
     total = 0
     places = range(0, SECTOR, base)
     for at in places:
         last = -1
-        for k in range(looked):
-            start = at + k * apart * size
+        for start in range(at, at + runs * step, step) if step else (at,) * runs:
             first, end = start // SECTOR, (start + length - 1) // SECTOR
             total += end - max(first - 1, last)
             last = end
-    return total / len(places) * (runs / looked)
+    return total / len(places)

@@ -63,7 +63,7 @@ def _holding(judge: Judge, launch: Sequence[Item], value: int) -> Members:
 
 
 def _scheme(judge: Judge, partition: Partition, first: Members, last: Members) -> str:
-    """What could hold both kernels and those between: by the rows that are left when all they reduce is in one group."""
+    """What could hold both kernels and those between: by the rows that are left when what they reduce is one group."""
     path = partition.between(*(partition.home[min(m)] for m in (first, last))) or ()
     both = (first | last).union(*(partition.members[k] for k in path))
     verdict = judge.forbidden([first, last], both)

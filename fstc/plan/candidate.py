@@ -18,14 +18,15 @@ from fstc.ir.traffic import Use, distinct_bytes, uses
 from fstc.plan.artefact import Access, AxisPlace
 from fstc.plan.code import Codes
 from fstc.plan.holds import Held, choose_holds
-from fstc.plan.latency import Estimate, estimate
+from fstc.plan.latency import Estimate, estimate, least_time
 from fstc.plan.measured import NOTHING, Measured
 from fstc.plan.placement import candidates
 from fstc.plan.schedule import Schedule, Wanted, make_schedule
-from fstc.plan.traffic import access
+from fstc.plan.traffic import accesses
 from fstc.plan.work import executed, work_each
 
 MAX_BLOCKS = 2**31 - 1
+ENOUGH = 1.01  # of what no placement can beat: the search for a better one ends
 EQUAL = 0.999  # a gain below a thousandth is none
 SPARE = 8  # registers that an estimate may miss before a thread that is given all there are spills
 REGROUPED = 3  # placements for which other groupings are tried
@@ -114,13 +115,15 @@ def best(
     chosen: Placed | None = None
     reason = "no placement"
     for placement in candidates(pattern, device, threads):
-        placed = _judge(facts, placement, device, threads)
+        placed = _judge(facts, placement, device, threads, beat=chosen.estimate.time if chosen else inf)
         if isinstance(placed, str):
             reason = placed
             continue
         found.append(placed)
         if chosen is None or placed.estimate.time < chosen.estimate.time * EQUAL:
             chosen = placed
+        if chosen.estimate.time <= least * ENOUGH:
+            break
     if chosen is None:
         return Refusal("FSN020", -1, reason)
     few = sorted((p for p in found if p is not chosen), key=lambda p: p.estimate.time)[: REGROUPED - 1]
@@ -157,13 +160,14 @@ def _expensive(pattern: Pattern, value: int) -> bool:
 
 
 def _least(facts: Facts, device: Device) -> float:
-    """A lower bound: blocks are at most as many as there are elements along axes that no reduction removes."""
+    """A lower bound: each phase waits for memory once, and blocks are at most the elements along axes that stay."""
     blocks = 1
     for axis in facts.pattern.used:
         if axis not in facts.pattern.columns:
             blocks *= facts.pattern.extent(axis)
     busy = min(1.0, blocks / device.sms)
-    return device.launch_us + facts.bytes / (device.dram_gbps * 1e3 * busy)
+    memory = facts.bytes / (device.dram_gbps * 1e3 * busy)
+    return device.launch_us + max(memory, facts.pattern.phases() * device.dram_latency_us) + 0.05 * memory
 
 
 def place_as(
@@ -185,7 +189,9 @@ def _judge(
     device: Device,
     threads: int | None,
     again: frozenset[int] = frozenset(),
+    beat: float = inf,
 ) -> Placed | str:
+    """The pattern under one placement, or why not; one that takes ``beat`` microseconds at least is not priced."""
     pattern = facts.pattern
     blocks = 1
     for place in placement:
@@ -207,16 +213,18 @@ def _judge(
         return schedule
     if threads and size < threads and schedule.shared:
         return "warps of the launch that this part does not use would share its memory"
-    accesses = tuple(access(pattern, use, first, schedule.places, blocks) for use, first in facts.traffic)
-    reread = _reread(pattern, schedule, accesses, device, blocks)
+    if beat < inf and not facts.measured.record and least_time(device, schedule, facts.bytes, blocks) >= beat:
+        return "slower than another placement, whatever it reads"
+    traffic = accesses(pattern, facts.traffic, schedule.places, blocks)
+    reread = _reread(pattern, schedule, traffic, device, blocks)
     code = facts.codes.all(schedule.nests, schedule.held)
-    issued = executed(code, schedule.places, accesses, blocks * schedule.threads, device)
+    issued = executed(code, schedule.places, traffic, blocks * schedule.threads, device)
     versions = _compiled(facts, placement, schedule, device)
-    prices = [estimate(device, s, accesses, issued, blocks, reread + s.spilled * blocks * s.threads) for s in versions]
+    prices = [estimate(device, s, traffic, issued, blocks, reread + s.spilled * blocks * s.threads) for s in versions]
     price, schedule = min(zip(prices, versions, strict=True), key=lambda pair: pair[0].time)
     if not price.blocks_per_sm:
         return f"{size} threads with {schedule.registers} registers and {schedule.shared} bytes do not fit an SM"
-    return Placed(pattern, placement, schedule, accesses, blocks, price, issued)
+    return Placed(pattern, placement, schedule, traffic, blocks, price, issued)
 
 
 def _compiled(facts: Facts, placement: tuple[AxisPlace, ...], schedule: Schedule, device: Device) -> list[Schedule]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 from fstc.device.device import Device
 from fstc.ir.axes import find_axes
@@ -22,9 +23,12 @@ from fstc.ir.ops.opdef import Form, Kind
 from fstc.plan.code import ADDRESS
 from fstc.plan.pricer import MOST_POINTERS
 from fstc.plan.work import slots, slots_of
+from fstc.support.digraph import bits
 
 Members = frozenset[int]
 REGISTER_BYTES = 64 * 4  # a thread may keep so much of a row; the rest is shared memory's
+TILE = 1024  # elements of a block
+STEP = 8  # elements of a loop that a thread has in flight at once
 PART = (Form.SLICE, Form.DYNAMIC_SLICE, Form.GATHER)  # they read no more of an operand than they make
 WAITS = (Form.REDUCE, Form.SCAN)
 
@@ -104,8 +108,7 @@ class Delta:
 
     def _size(self, mask: int) -> int:
         if mask not in self._sizes:
-            low = mask & -mask
-            self._sizes[mask] = self._size(mask ^ low) * self._extents[low.bit_length() - 1]
+            self._sizes[mask] = prod(self._extents[bit] for bit in bits(mask))
         return self._sizes[mask]
 
     def _inputs(
@@ -151,11 +154,6 @@ class Delta:
         return self.device.dram_gbps * 1e3
 
     @cached_property
-    def _shared_us(self) -> float:
-        d = self.device
-        return d.sms * d.shared_bytes_per_clock * d.clock_ghz * 1e3
-
-    @cached_property
     def _issue_us(self) -> float:
         d = self.device
         return d.sms * d.fp32_per_clock * d.clock_ghz * 1e3
@@ -181,8 +179,10 @@ class Delta:
             assert alone is not None
             moved += alone.moved
             penalty -= alone.penalty
-        mem = (moved - priced.moved) / self._bytes_us - priced.crossing / self._shared_us
-        return Score(mem, (len(members) - 1) * self.device.launch_us, penalty)
+        d, saved = self.device, moved - priced.moved
+        crossing = min(saved, priced.crossing)
+        mem = (saved - crossing) * d.delta_register_us_per_mb + crossing * d.delta_shared_us_per_mb
+        return Score(mem / 1e6, (len(members) - 1) * d.delta_call_us, penalty)
 
     def _price(self, members: Iterable[int]) -> _Price | None:
         """``members`` in the order of the graph."""
@@ -190,7 +190,7 @@ class Delta:
         depth: dict[int, int] = {}
         reads: dict[int, int] = {}
         inside: dict[int, int] = {}
-        columns = phases = crossing = 0
+        columns = phases = crossing = space = largest = widest = steps = 0
         work = 0.0
         for n in members:
             op = ops[n]
@@ -212,24 +212,31 @@ class Delta:
                         crossing += size
             depth[n] = waited + op.waits
             columns |= op.reduced
-            work += op.work
+            space |= op.space
+            if op.elements > largest:
+                largest, widest = op.elements, op.space
             if waited > phases:
                 phases = waited
         moved = sum(reads.values())
         tensors = len(reads)
+        grid = self._size(space & ~columns)
         rows = row = 1
         for n in depth:
             op = ops[n]
             size = self._size(op.space & ~columns)
             if size > rows:
                 rows = size
-            if phases and op.space & columns:
+            work += op.work * max(1.0, grid / max(size, TILE))  # every block along axes that it lacks computes it again
+            if columns and op.space & columns:
                 row = max(row, self._size(op.space & columns))
+                if op.waits:  # lanes lie along the widest space; other reduced axes are loops
+                    steps += self._size(op.space & columns & ~widest) // STEP
             for value in self.graph.nodes[n].outputs:
                 if inside.get(value, 0) < readers[value] or value in self.results:
                     moved += self.graph.type(value).nbytes
                     tensors += 1
-        return _Price(moved, tensors, crossing, self._penalty(moved, work, rows, row, phases))
+        penalty = self._penalty(moved, work, rows, row, phases) + steps * self.device.dram_latency_us
+        return _Price(moved, tensors, crossing, penalty)
 
     def _penalty(self, moved: int, work: float, rows: int, row: int, phases: int) -> float:
         """Microseconds beyond the bytes at full rate."""

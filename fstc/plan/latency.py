@@ -49,11 +49,7 @@ def estimate(
     resident = _resident(device, schedule.threads, schedule.registers, schedule.shared)
     if resident == 0:
         return Estimate(float("inf"), "resources", {}, 0, 0.0)
-    slots = resident * device.sms
-    waves = ceil(blocks / slots)
-    busy = min(1.0, blocks / device.sms)  # share of the SMs that have a block at all
-    tail = blocks / (waves * slots) if blocks > slots and waves < 6 else 1.0
-    tail = max(tail, 0.5 + 0.5 * tail)
+    waves, busy, tail = _waves(device, resident, blocks)
     loads = [a for a in accesses if a.mode == "read" and a.bytes > 1 << 14]
     pending = (
         schedule.threads
@@ -67,8 +63,7 @@ def estimate(
     l2 = wasted / (device.l2_gbps * 1e3 * busy * tail)
     rate = device.sms * device.fp32_per_clock * device.clock_ghz * 1e3 * busy * tail  # thread-instructions a us
     issue = work / rate
-    steps = sum(_steps(schedule, nest) for nest in schedule.nests)
-    latency = waves * (max(steps, 1) * device.dram_latency_us + schedule.barriers * device.barrier_us)
+    latency = waves * _wave_us(device, schedule)
     terms = {"memory": memory, "l2": l2, "issue": issue, "latency": latency, "launch": device.launch_us}
     bound = max(("memory", "l2", "issue", "latency"), key=lambda k: terms[k])
     total = max(memory, l2, issue, latency) + 0.15 * (memory + l2 + issue) / 3 + device.launch_us
@@ -76,6 +71,30 @@ def estimate(
         bound = "launch"
     occupancy = resident * schedule.threads / device.max_threads_per_sm
     return Estimate(total, bound, terms, resident, occupancy)
+
+
+def least_time(device: Device, schedule: Schedule, bytes: int, blocks: int) -> float:
+    """A lower bound of :func:`estimate` that needs no traffic: bytes at full width, and the latency."""
+    resident = _resident(device, schedule.threads, schedule.registers, schedule.shared)
+    if resident == 0:
+        return float("inf")
+    waves, busy, tail = _waves(device, resident, blocks)
+    memory = bytes / (device.dram_gbps * 1e3 * busy * tail) * _exposed(device, schedule, resident)
+    return max(memory, waves * _wave_us(device, schedule)) + 0.05 * memory + device.launch_us
+
+
+def _waves(device: Device, resident: int, blocks: int) -> tuple[int, float, float]:
+    """(waves of blocks, share of the SMs that have a block at all, share of the last wave that is full)."""
+    slots = resident * device.sms
+    waves = ceil(blocks / slots)
+    tail = blocks / (waves * slots) if blocks > slots and waves < 6 else 1.0
+    return waves, min(1.0, blocks / device.sms), max(tail, 0.5 + 0.5 * tail)
+
+
+def _wave_us(device: Device, schedule: Schedule) -> float:
+    """Loads that wait for each other, and barriers, of one wave."""
+    steps = sum(_steps(schedule, nest) for nest in schedule.nests)
+    return max(steps, 1) * device.dram_latency_us + schedule.barriers * device.barrier_us
 
 
 def _exposed(device: Device, schedule: Schedule, resident: int) -> float:

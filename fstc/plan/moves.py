@@ -96,7 +96,11 @@ class Mover:
         edges = self.partition.edges()
         if len(self.partition.members) > MOST_ASIDE:
             return edges
-        reads = {k: self.judge.pricer.reads_of(m) for k, m in self.partition.members.items()}
+        pricer = self.judge.pricer
+        reads = {
+            k: frozenset(v for v in pricer.reads_of(m) if pricer.graph.type(v).elements > 1)
+            for k, m in self.partition.members.items()
+        }
         order = sorted(reads, key=self.partition.rank.__getitem__)
         aside = [(a, b) for n, a in enumerate(order) for b in order[n + 1 :] if not reads[a].isdisjoint(reads[b])]
         return list(dict.fromkeys((*edges, *aside)))
@@ -177,7 +181,7 @@ class Mover:
         members = dict(self.partition.members)
         members[source] -= ops
         members[target] |= ops
-        if _wait_in_circles(members.values(), self.partition.users):
+        if wait_in_circles(members.values(), self.partition.users):
             return None
         return Partition(members.values(), self.partition.users)
 
@@ -187,7 +191,7 @@ class Mover:
         for move in moves:
             members[move.source] -= move.ops
             members[move.target] |= move.ops
-        if _wait_in_circles(members.values(), self.partition.users):
+        if wait_in_circles(members.values(), self.partition.users):
             return False
         self.partition = Partition(members.values(), self.partition.users)
         return True
@@ -196,19 +200,24 @@ class Mover:
 
     def _repeat(self) -> bool:
         """Fold ops of which several kernels need the result, where computing it again is cheaper than moving it."""
-        return sum([self._repeated(n) for n in self._worth_repeating() if n in self.partition.home]) > 0
+        home, gained = self.partition.home, 0.0
+        several = [n for n in self._by_size() if not {home[u] for u in self.partition.users[n]} <= {home[n]}]
+        for n in several[:MOST_REPEATED]:
+            if n in self.partition.home:
+                gained += self._repeated(n)
+        return gained > 0
 
-    def _worth_repeating(self) -> list[int]:
-        """Ops that several clusters read, the largest results first."""
-        pricer, home = self.judge.pricer, self.partition.home
-        kept = frozenset().union(*self.judge.steering.kept) if self.judge.steering.kept else frozenset()
-        found = []
-        for n, users in self.partition.users.items():
-            node = pricer.graph.nodes[n]
-            if not self._repeatable(n) or n in kept or not users or {home[u] for u in users} <= {home[n]}:
-                continue
-            found.append((-sum(pricer.graph.type(v).nbytes for v in node.outputs), n))
-        return [n for _, n in sorted(found)[:MOST_REPEATED]]
+    def repeatable(self, most: int) -> list[Members]:
+        """Ops with several users, each with what comes along, the largest results first."""
+        several = [n for n in self._by_size() if len(self.partition.users[n]) > 1]
+        return [self._chain(n) for n in several[:most]]
+
+    def _by_size(self) -> list[int]:
+        """Ops that their users may repeat, the largest results first."""
+        graph = self.judge.pricer.graph
+        kept = frozenset().union(*self.judge.steering.kept)
+        found = [n for n, users in self.partition.users.items() if users and n not in kept and self._repeatable(n)]
+        return sorted(found, key=lambda n: (-sum(graph.type(v).nbytes for v in graph.nodes[n].outputs), n))
 
     def _repeatable(self, n: int) -> bool:
         pricer, node = self.judge.pricer, self.judge.pricer.graph.nodes[n]
@@ -249,7 +258,7 @@ class Mover:
                 return 0.0
             clusters = [rest for m in partition.members.values() if (rest := m - chain)]
             remaining = users_of(pricer, (m for m in partition.users if m not in chain))
-            if _wait_in_circles(clusters, remaining):
+            if wait_in_circles(clusters, remaining):
                 return 0.0
         pricer.fold(chain)
         self.partition = Partition(clusters, remaining)
@@ -260,6 +269,6 @@ class Mover:
         return now - then
 
 
-def _wait_in_circles(clusters: Iterable[Members], users: Mapping[int, Sequence[int]]) -> bool:
+def wait_in_circles(clusters: Iterable[Members], users: Mapping[int, Sequence[int]]) -> bool:
     alone = Partition((frozenset({n}) for n in users), users)
     return bool(circles(alone, {n: -1 - k for k, found in enumerate(clusters) for n in found}))

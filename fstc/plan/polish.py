@@ -7,46 +7,72 @@ region has few kernels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from math import inf
 
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.judge import EQUAL
-from fstc.plan.moves import Mover
+from fstc.plan.moves import Mover, wait_in_circles
 from fstc.plan.pack import Packer, side_by_side
 from fstc.plan.partition import Partition
+from fstc.plan.pricer import Members, users_of
 from fstc.plan.refine import Refiner
 
 MOST_CLUSTERS = 12
+MOST_REPEATED = 12  # ops that are tried as computed by each of their users
+MOST_NEIGHBOURS = 96  # looked at in one round
 ROUNDS = 4
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """A partition one change away: what meets or parts, and the ops that every user then computes."""
+
+    partition: Partition
+    left: str
+    right: str
+    folded: Members = frozenset()
+
+
 class Polisher:
-    """Works on what the refiner left; ``refiner.partition`` and its decisions are changed."""
+    """Works on what the refiner left; ``refiner.partition``, its decisions and what its pricer folds are changed."""
 
     def __init__(self, refiner: Refiner, mover: Mover, packer: Packer) -> None:
         self.refiner, self.mover, self.packer = refiner, mover, packer
 
     def run(self) -> None:
-        partition = self.refiner.partition
-        if not 1 < len(partition.members) <= MOST_CLUSTERS:
+        if len(self.refiner.partition.members) > MOST_CLUSTERS:
             return
-        now = self.total(partition)
+        now = self.total(self.refiner.partition)
         for _ in range(ROUNDS):
-            best: tuple[float, Partition, str, str] | None = None
-            for changed, left, right in self._neighbours(partition):
-                time = self.total(changed)
+            best: tuple[float, Neighbour] | None = None
+            for found in islice(self._neighbours(self.refiner.partition), MOST_NEIGHBOURS):
+                time = self._total(found)
                 if time < now * EQUAL and (best is None or time < best[0]):
-                    best = time, changed, left, right
+                    best = time, found
             if best is None:
                 return
-            time, partition, left, right = best
-            reason = "all launches together take less time, packing included"
-            self.refiner.decisions.append(
-                Decision(code="FSN004", accepted=True, left=left, right=right, gain_us=now - time, reason=reason)
+            now = self._take(*best, now)
+
+    def _take(self, time: float, found: Neighbour, before: float) -> float:
+        pricer = self.refiner.judge.pricer
+        if found.folded:
+            pricer.fold(found.folded)
+        self.refiner.partition = found.partition
+        self.refiner.decisions.append(
+            Decision(
+                code="FSN005" if found.folded else "FSN004",
+                accepted=True,
+                left=found.left,
+                right=found.right,
+                gain_us=before - time,
+                reason="all launches together take less time, packing included",
             )
-            self.refiner.partition, now = partition, time
+        )
+        return time
 
     def total(self, partition: Partition) -> float:
         """Microseconds of all launches; infinite where some cluster is no kernel."""
@@ -56,27 +82,72 @@ class Polisher:
         launches = Packer(pricer, self.packer.packs, self.packer.pinned).run(partition)
         return sum(side_by_side([placed for _, placed in launch], pricer.device) for launch in launches)
 
-    def _neighbours(self, partition: Partition) -> Iterator[tuple[Partition, str, str]]:
-        """Partitions that are one merge or one move away, with names of what meets."""
-        judge, members = self.refiner.judge, partition.members
-        pricer = judge.pricer
-        keys = sorted(members, key=partition.rank.__getitem__)
-        for n, a in enumerate(keys):
-            for b in keys[n + 1 :]:
-                if partition.between(a, b) != [] or judge.forbidden([members[a], members[b]], members[a] | members[b]):
-                    continue
-                merged = [m for k, m in members.items() if k not in (a, b)]
-                yield (
-                    Partition([*merged, members[a] | members[b]], partition.users),
-                    pricer.name(members[a]),
-                    pricer.name(members[b]),
-                )
+    def _total(self, found: Neighbour) -> float:
+        if not found.folded:
+            return self.total(found.partition)
+        judge = self.refiner.judge
+        with judge.pricer.folding(found.folded):
+            if any(judge.forbidden([m], m) is not None for m in found.partition.members.values()):
+                return inf
+            return self.total(found.partition)
+
+    def _neighbours(self, partition: Partition) -> Iterator[Neighbour]:
         self.mover.partition = partition
+        yield from self._merged(partition)
+        yield from self._moved(partition)
+        yield from self._parted(partition)
+
+    def _merged(self, partition: Partition) -> Iterator[Neighbour]:
+        judge, members = self.refiner.judge, partition.members
+        for a, b in self.mover.pairs():
+            both = members[a] | members[b]
+            if partition.between(a, b) == [] and judge.forbidden([members[a], members[b]], both) is None:
+                rest = [m for k, m in members.items() if k not in (a, b)]
+                left, right = judge.pricer.name(members[a]), judge.pricer.name(members[b])
+                yield Neighbour(Partition([*rest, both], partition.users), left, right)
+
+    def _moved(self, partition: Partition) -> Iterator[Neighbour]:
+        judge, members = self.refiner.judge, partition.members
         for a, b in self.mover.pairs():
             for ops, source, target in self.mover.offered(a, b):
                 grown = members[target] | ops
-                if judge.forbidden([grown], grown) is not None:
-                    continue
                 changed = self.mover.with_moved(ops, source, target)
-                if changed is not None:
-                    yield changed, pricer.name(ops), pricer.name(members[target])
+                if changed is not None and judge.forbidden([grown], grown) is None:
+                    yield Neighbour(changed, judge.pricer.name(ops), judge.pricer.name(members[target]))
+
+    def _parted(self, partition: Partition) -> Iterator[Neighbour]:
+        """Clusters that fall apart, by themselves or when an op is computed by each of its users."""
+        pricer, kept = self.refiner.judge.pricer, self.refiner.judge.steering.kept
+        whole = frozenset().union(*kept)
+        for chain in (frozenset[int](), *self.mover.repeatable(MOST_REPEATED)):
+            with pricer.folding(chain):
+                users = users_of(pricer, (n for n in partition.users if n not in chain))
+                clusters = [
+                    part
+                    for m in partition.members.values()
+                    for part in ([m] if not whole.isdisjoint(m) else connected(m - chain, users))
+                ]
+                circle = wait_in_circles(clusters, users)
+            if not circle and (chain or len(clusters) > len(partition.members)):
+                name = pricer.name(chain or min(partition.members.values(), key=min))
+                yield Neighbour(Partition(clusters, users), name, "", chain)
+
+
+def connected(members: Members, users: Mapping[int, Sequence[int]]) -> list[Members]:
+    """The parts of a cluster between which no value passes, in the order of their first ops."""
+    group = {n: n for n in sorted(members)}
+
+    def find(n: int) -> int:
+        while group[n] != n:
+            n = group[n]
+        return n
+
+    for n in group:
+        for u in users[n]:
+            if u in group:
+                a, b = find(n), find(u)
+                group[max(a, b)] = min(a, b)
+    found: dict[int, set[int]] = {}
+    for n in group:
+        found.setdefault(find(n), set()).add(n)
+    return [frozenset(part) for part in found.values()]

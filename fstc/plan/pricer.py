@@ -19,6 +19,7 @@ from fstc.ir.pattern import Refusal, make_pattern
 from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.candidate import Placed, best
 from fstc.plan.measured import NOTHING, Measured
+from fstc.support.profile import count, timed
 
 MOST_POINTERS = 240  # tensors of one launch, of 4 KB of parameters
 
@@ -129,8 +130,10 @@ class Pricer:
         if key not in self._placed:
             shape = (self.shape(members), threads)
             found = self.equal.get(shape)
+            count("patterns placed" if found is None else "patterns known")
             if found is None:
-                found = best(make_pattern(self.part(members)), self.device, threads, beat, self.measured)
+                with timed("place"):
+                    found = best(make_pattern(self.part(members)), self.device, threads, beat, self.measured)
                 if beat < inf and isinstance(found, Refusal):
                     return found  # it may still be the right kernel against other alternatives
                 self.equal[shape] = found

@@ -21,6 +21,7 @@ from fstc.plan.moves import Mover
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
 from fstc.support.diagnostics import Diagnostic, FstcError
+from fstc.support.profile import timed
 
 SLOWER = ("FSN020", "FSN021")  # refusals that depend on sizes, not on what lies around
 CUTS = 6  # of one cluster that are tried
@@ -35,15 +36,22 @@ class Refiner:
     decisions: list[Decision] = field(default_factory=list)
 
     def run(self, delta: Delta) -> None:
-        self.legalize()
-        self.merge()
-        if self.split():
+        """Merge, split and move, from a partition whose clusters are all legal."""
+        with timed("merge"):
             self.merge()
+        with timed("split"):
+            changed = self.split()
+        if changed:
+            with timed("merge"):
+                self.merge()
         mover = Mover(self.judge, delta, self.partition)
-        if mover.run():
+        with timed("move"):
+            changed = mover.run()
+        if changed:
             self.partition = mover.partition
             self.decisions += mover.decisions
-            self.merge()
+            with timed("merge"):
+                self.merge()
 
     def time(self) -> float:
         """Microseconds of all clusters, one launch each."""
@@ -159,10 +167,14 @@ class Refiner:
         pricer = self.judge.pricer
         whole = pricer.place(members)
         assert isinstance(whole, Placed)
-        room = whole.estimate.time - pricer.device.launch_us - whole.bytes / (pricer.device.dram_gbps * 1e3)
+        waves = -(-whole.blocks // (whole.estimate.blocks_per_sm * pricer.device.sms))
+        ideal = max(whole.bytes / (pricer.device.dram_gbps * 1e3), whole.estimate.terms["latency"] / waves)
+        room = whole.estimate.time - pricer.device.launch_us - ideal
         best: tuple[float, Members, Members] | None = None
         for first, second in self._cuts(members, room):
-            time = pricer.time(first) + pricer.time(second)
+            time = pricer.time(first)
+            if time < whole.estimate.time:
+                time += pricer.time(second)
             if time < whole.estimate.time * EQUAL and (best is None or time < best[0]):
                 best = (time, first, second)
         if best is None:
@@ -177,7 +189,8 @@ class Refiner:
     def _cuts(self, members: Members, room: float) -> list[tuple[Members, Members]]:
         """Cuts behind reductions and in the middle that two launches and what passes between them leave time for.
 
-        Two kernels take two launches and their bytes at full rate at least: a bound that needs no placement.
+        Two kernels take two launches, their bytes at full rate and the latency of one wave at least: a bound that
+        needs no placement.
         """
         pricer, device = self.judge.pricer, self.judge.pricer.device
         if room <= device.launch_us:

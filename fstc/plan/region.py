@@ -1,13 +1,13 @@
 """The plan of one region: searched for several choices of split reductions, the fastest kept and described.
 
-Example: ``plan_region(region, floor, device, PlanOptions(), NOTHING).plan.kernels``. Choices whose plan is near the
-fastest are polished before the last comparison; the others only say what they would cost (FSN032).
+Example: ``plan_region(region, floor, Common(device, PlanOptions()), NOTHING).plan.kernels``. Choices whose plan is near
+the fastest are polished before the last comparison; the others only say what they would cost (FSN032).
 """
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import msgspec
@@ -41,6 +41,7 @@ from fstc.plan.search import search
 from fstc.plan.split import Split, split_choices
 from fstc.plan.steer import Steering, Wishes, steered
 from fstc.support.diagnostics import FstcError
+from fstc.support.profile import timed
 
 NEAR = 1.25  # of the fastest choice's time: what is polished
 
@@ -82,21 +83,23 @@ class Draft:
             self.launches = self.packer.run(refiner.partition)
 
 
-def plan_region(
-    region: Region,
-    floor: int,
-    device: Device,
-    options: PlanOptions,
-    wishes: Wishes,
-    measured: Measured = UNMEASURED,
-) -> PlannedRegion:
+@dataclass(frozen=True)
+class Common:
+    """What all regions of a plan share: patterns that they have in common are placed once (``equal``)."""
+
+    device: Device
+    options: PlanOptions
+    measured: Measured = UNMEASURED
+    equal: Equal = field(default_factory=dict)
+
+
+def plan_region(region: Region, floor: int, common: Common, wishes: Wishes) -> PlannedRegion:
     """The fastest of the plans that differ in which reductions are split over the grid. ``floor``: bytes."""
-    equal: Equal = {}  # patterns that several choices have in common are placed once
     drafts: list[Draft] = []
     refused: FstcError | None = None
-    for splits in split_choices(region.graph, device):
+    for splits in split_choices(region.graph, common.device):
         try:
-            drafts.append(_draft(region, splits, device, options, wishes, equal, measured))
+            drafts.append(_draft(region, splits, common, wishes))
         except FstcError as error:  # a wish may be possible with another choice
             refused = refused or error
     if not drafts:
@@ -105,29 +108,27 @@ def plan_region(
     fastest = min(d.time for d in drafts)
     for draft in drafts:
         if draft.time <= NEAR * fastest:
-            draft.polish()
+            with timed("polish"):
+                draft.polish()
     best = min(drafts, key=lambda d: d.time)
     others = tuple(_other_choice(region.graph, other, best) for other in drafts if other is not best)
-    return _described(region, floor, best, device, others)
+    with timed("describe"):
+        return _described(region, floor, best, common.device, others)
 
 
-def _draft(
-    region: Region,
-    splits: tuple[Split, ...],
-    device: Device,
-    options: PlanOptions,
-    wishes: Wishes,
-    equal: Equal,
-    measured: Measured,
-) -> Draft:
+def _draft(region: Region, splits: tuple[Split, ...], common: Common, wishes: Wishes) -> Draft:
+    options = common.options
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
     wishes = wishes.moved({old: new for new, old in enumerate(back) if old >= 0})
     folding = constants if options.strategy == NONE else folded_ops
     named = {graph.values[v].node for v in wishes.named}
-    pricer = Pricer(graph, device, frozenset(folding(graph) - named), equal, measured)
-    found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
+    pricer = Pricer(graph, common.device, frozenset(folding(graph) - named), common.equal, common.measured)
+    with timed("search"):
+        found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
     packer = Packer(found.judge.pricer, options.strategy == STITCH, found.judge.steering.pinned)
-    return Draft(splits, graph, back, found, delta, packer, packer.run(found.partition))
+    with timed("pack"):
+        launches = packer.run(found.partition)
+    return Draft(splits, graph, back, found, delta, packer, launches)
 
 
 def _other_choice(graph: Graph, other: Draft, best: Draft) -> Decision:

@@ -18,7 +18,7 @@ from fstc.ir.regions import Region, depths, find_regions, is_library
 from fstc.plan.artefact import Kernel, Measurement, Plan, Scratch, Step, Summary
 from fstc.plan.measured import Measured
 from fstc.plan.options import PlanOptions
-from fstc.plan.region import PlannedRegion, plan_region
+from fstc.plan.region import Common, PlannedRegion, plan_region
 from fstc.plan.steer import NOTHING, budgeted, wishes_of
 
 INDEX_LIMIT = 2**30  # padding may lift an index above its extent
@@ -36,14 +36,13 @@ def make_plan(
     regions = find_regions(graph)
     device = budgeted(device, options.budget)
     wishes = wishes_of(graph, regions, options)
-    known = Measured.of(measured)
+    common = Common(device, options, Measured.of(measured))
     planned: dict[str, PlannedRegion] = {}
     for region, fact in zip(regions, analysis.regions, strict=True):
         if region.hash not in planned:
-            wished = wishes.get(region.hash, NOTHING)
-            planned[region.hash] = plan_region(region, fact.floor, device, options, wished, known)
+            planned[region.hash] = plan_region(region, fact.floor, common, wishes.get(region.hash, NOTHING))
     plan = assemble(graph, analysis, device, regions, planned, options)
-    return msgspec.structs.replace(plan, measured=known.record)
+    return msgspec.structs.replace(plan, measured=common.measured.record)
 
 
 def assemble(

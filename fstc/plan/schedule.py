@@ -169,13 +169,18 @@ def _nests(pattern: Pattern, places: dict[str, AxisPlace], each: float) -> tuple
     for phase in range(pattern.phases()):
         made: list[tuple[tuple[str, ...], list[int], list[int]]] = []
         keyed: list[tuple[tuple[str, ...], Root]] = []
+        loops_of: dict[tuple[tuple[str, ...], bool], tuple[str, ...]] = {}  # of many roots over the same axes
         for root in (r for r in pattern.roots if r.phase == phase):
-            looped = [a for a in root.axes if places[a].per_thread > 1]
-            if root.node < 0 or not in_order(pattern.graph.nodes[root.node]):
-                looped.sort(key=lambda a: order[a])
-            keyed.append((tuple(looped), root))
+            free = root.node < 0 or not in_order(pattern.graph.nodes[root.node])
+            if (root.axes, free) not in loops_of:
+                looped = [a for a in root.axes if places[a].per_thread > 1]
+                loops_of[root.axes, free] = tuple(sorted(looped, key=lambda a: order[a]) if free else looped)
+            keyed.append((loops_of[root.axes, free], root))
+        homes: dict[tuple[str, ...], int] = {}
         for wanted, root in sorted(keyed, key=lambda item: -len(item[0])):
-            home = next((n for n, m in enumerate(made) if _shares(m[0], wanted, places)), len(made))
+            if wanted not in homes:
+                homes[wanted] = next((n for n, m in enumerate(made) if _shares(m[0], wanted, places)), len(made))
+            home = homes[wanted]
             if home == len(made):
                 made.append((wanted, [], []))
             if root.node >= 0:

@@ -20,7 +20,9 @@ from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members, users_of
 from fstc.plan.refine import Refiner
 from fstc.plan.steer import check_order
+from fstc.support.profile import timed
 
+LARGE = 64  # ops of a region: beyond it only the cover that looks fastest is refined
 SWEEPS = 8  # of the explorer over its own result
 
 
@@ -39,8 +41,18 @@ def search(judge: Judge, delta: Delta | None, width: Width) -> Refiner:
         refiner = Refiner(judge, start)
         refiner.legalize()
         return refiner
-    found = [_refined(judge, cover, delta) for cover in explore(start, delta, width, judge.steering.pinned)]
-    return min(found, key=lambda refiner: refiner.time())
+    with timed("explore"):
+        covers = explore(start, delta, width, judge.steering.pinned)
+    refiners = [Refiner(judge.fork(), c.partition, [_joined(judge, x) for x in c.chosen]) for c in covers]
+    with timed("legalize"):
+        for refiner in refiners:
+            refiner.legalize()
+    if len(start.members) > LARGE:  # most clusters of the covers are the same
+        refiners = [min(refiners, key=lambda refiner: refiner.time())]
+    with timed("refine"):
+        for refiner in refiners:
+            refiner.run(delta)
+    return min(refiners, key=lambda refiner: refiner.time())
 
 
 def starting(judge: Judge) -> Partition:
@@ -54,12 +66,6 @@ def starting(judge: Judge) -> Partition:
     check_order(alone, judge.steering, pricer.graph)
     together = frozenset().union(*kept)
     return Partition([*kept, *(frozenset({n}) for n in ops if n not in together)], users)
-
-
-def _refined(judge: Judge, cover: Cover, delta: Delta) -> Refiner:
-    refiner = Refiner(judge.fork(), cover.partition, [_joined(judge, c) for c in cover.chosen])
-    refiner.run(delta)
-    return refiner
 
 
 def explore(start: Partition, delta: Delta, width: Width, pinned: frozenset[int] = frozenset()) -> list[Cover]:

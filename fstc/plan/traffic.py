@@ -6,7 +6,8 @@ Sectors that two visits of one block share count once (a perfect L1 for a block)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import prod
 
 from fstc.ir.pattern import Pattern
@@ -14,19 +15,27 @@ from fstc.ir.traffic import SECTOR, Box, Use, apart, looked_up, sectors
 from fstc.plan.artefact import Access, AxisPlace, vector_width
 from fstc.support.affine import Index, Term
 
+Directions = tuple[tuple[int, int], ...]
 
-def access(pattern: Pattern, use: Use, first: int, places: dict[str, AxisPlace], blocks: int) -> Access:
-    """Bytes, bytes beyond the ``first`` visit, vector width and contiguous run of one tensor under a placement."""
-    ttype = pattern.graph.type(use.value)
-    size = ttype.dtype.size
-    visited = 0.0
-    for offset, more in use.grouped:
-        visited += _visits(pattern, offset, more, size, places, use) * SECTOR
-    visited = max(min(visited, float(first * blocks)), float(first))
-    vector, run = width(pattern, use, places)
-    return Access(
-        value=use.value, mode=use.mode, vector=vector, run=run, bytes=first, l2_bytes=max(0, round(visited) - first)
-    )
+
+def accesses(
+    pattern: Pattern, traffic: Iterable[tuple[Use, int]], places: dict[str, AxisPlace], blocks: int
+) -> tuple[Access, ...]:
+    """Per tensor, given the bytes of its first visit: bytes beyond it, vector width and contiguous run."""
+    seen: dict[tuple[object, ...], tuple[float, int, int]] = {}  # of many tensors that are read alike
+    found = []
+    for use, first in traffic:
+        size = pattern.graph.type(use.value).dtype.size
+        key = (size, use.alike)
+        if key not in seen:
+            visited = 0.0
+            for offset, more in use.grouped:
+                visited += _visits(pattern, offset, more, size, places, use) * SECTOR
+            seen[key] = (visited, *width(pattern, use, places))
+        visited, vector, run = seen[key]
+        beyond = max(0, round(max(min(visited, float(first * blocks)), float(first))) - first)
+        found.append(Access(value=use.value, mode=use.mode, vector=vector, run=run, bytes=first, l2_bytes=beyond))
+    return tuple(found)
 
 
 def width(pattern: Pattern, use: Use, places: Mapping[str, AxisPlace]) -> tuple[int, int]:
@@ -50,7 +59,7 @@ def width(pattern: Pattern, use: Use, places: Mapping[str, AxisPlace]) -> tuple[
 def _visits(
     pattern: Pattern,
     offset: Index,
-    more: tuple[tuple[int, int], ...],
+    more: Directions,
     size: int,
     places: Mapping[str, AxisPlace],
     use: Use,
@@ -61,12 +70,53 @@ def _visits(
     smaller; along the other axes every block reads the same box again (only the first one writes it).
     """
     involved, limit = use.moves(pattern, offset)
+    share = use.share(offset)
+    if not pattern.dynamic and share == 1 and offset.variables <= places.keys():
+        return _plain(offset, more, size, tuple(places.values()), use.mode, tuple(limit.items()))
+    tiles, starts = _tiles(offset, involved, limit, places.values(), use.mode)
+    total = 0.0
+    for count, sizes in tiles:
+        counts = [
+            (min(_in_block(pattern.dynamic, t, sizes), limit.get(t.key, t.high + 1)), apart(pattern, t, c, size))
+            for t, c in offset.terms
+        ]
+        box = Box(tuple(sorted([*counts, *more], key=lambda d: d[1])))
+        found = looked_up(pattern, offset, sizes, prod(n for n, _ in counts)) * share
+        total += count * found * sectors(box, offset.const, size, starts)
+    return total
+
+
+@lru_cache(maxsize=1 << 16)
+def _plain(
+    offset: Index,
+    more: Directions,
+    size: int,
+    places: tuple[AxisPlace, ...],
+    mode: str,
+    limited: tuple[tuple[str, int], ...],
+) -> float:
+    """:func:`_visits` where nothing is looked up: the same for all tensors that are read alike, in any pattern."""
+    limit = dict(limited)
+    tiles, starts = _tiles(offset, offset.variables, limit, places, mode)
+    total = 0.0
+    for count, sizes in tiles:
+        counts = [(min(_in_block({}, t, sizes), limit.get(t.key, t.high + 1)), abs(c)) for t, c in offset.terms]
+        box = Box(tuple(sorted([*counts, *more], key=lambda d: d[1])))
+        total += count * sectors(box, offset.const, size, starts)
+    return total
+
+
+def _tiles(
+    offset: Index, involved: frozenset[str], limit: Mapping[str, int], places: Iterable[AxisPlace], mode: str
+) -> tuple[list[tuple[float, dict[str, int]]], Directions]:
+    """(how many, share of each axis) of the kinds of blocks, and the directions along which boxes start."""
     tiles: list[tuple[float, dict[str, int]]] = [(1.0, {})]
     starts: list[tuple[int, int]] = []
-    for axis, place in places.items():
+    for place in places:
+        axis = place.axis
         inside = min(place.per_block, place.extent)
         if axis not in involved:
-            again = place.grid * limit.get(axis, place.extent) / place.extent if use.mode == "read" else 1
+            again = place.grid * limit.get(axis, place.extent) / place.extent if mode == "read" else 1
             tiles = [(n * again, {**sizes, axis: inside}) for n, sizes in tiles]
             continue
         whole, rest = divmod(min(place.extent, limit.get(axis, place.extent)), inside)
@@ -75,29 +125,20 @@ def _visits(
         coefficient = abs(offset.coefficient(axis))
         if place.grid > 1:
             starts.append((place.grid, coefficient * place.per_block) if coefficient else (2, 1))
-    total = 0.0
-    for count, sizes in tiles:
-        counts = [
-            (min(_in_block(pattern, t, sizes), limit.get(t.key, t.high + 1)), apart(pattern, t, c, size))
-            for t, c in offset.terms
-        ]
-        box = Box(tuple(sorted([*counts, *more], key=lambda d: d[1])))
-        share = looked_up(pattern, offset, sizes, prod(n for n, _ in counts)) * use.share(offset)
-        total += count * share * sectors(box, offset.const, size, tuple(starts))
-    return total
+    return tiles, tuple(starts)
 
 
-def _in_block(pattern: Pattern, term: Term, sizes: Mapping[str, int]) -> int:
+def _in_block(dynamic: Mapping[str, frozenset[str]], term: Term, sizes: Mapping[str, int]) -> int:
     """Values that a term takes within one block, whose share of each axis is ``sizes``."""
     count = term.high - term.low + 1
-    if term.key in pattern.dynamic:
+    if term.key in dynamic:
         looked = 1
-        for axis in pattern.dynamic[term.key]:
+        for axis in dynamic[term.key]:
             looked *= sizes.get(axis, 1)
         return min(count, looked)
     if term.key in sizes:
         return sizes[term.key]
     if term.arg is None:
         return count
-    span = sum(abs(c) * (_in_block(pattern, t, sizes) - 1) for t, c in term.arg.terms)
+    span = sum(abs(c) * (_in_block(dynamic, t, sizes) - 1) for t, c in term.arg.terms)
     return min(count, span // term.by + 1 if term.kind == "div" else span + 1)

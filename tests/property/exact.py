@@ -24,7 +24,7 @@ from math import inf, prod
 from fstc.device.device import Device
 from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form, Kind
-from fstc.ir.pattern import Refusal, make_pattern
+from fstc.ir.pattern import Pattern, Refusal, make_pattern
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.candidate import Placed, best, facts_of
@@ -32,9 +32,10 @@ from fstc.plan.folding import folded_ops
 from fstc.plan.pack import THREADS, side_by_side
 from fstc.plan.pricer import MOST_POINTERS
 from fstc.plan.split import split_choices
+from fstc.plan.work import costs
 
 MOST_FOLDS = 5  # ops that may be folded beside the planner's own; those with the most users
-OVERLAP = 1.05  # the latency-evaluator adds a share of the memory term to the term that binds
+OVERLAP = 0.05  # the share of each term that the latency-evaluator adds to the one that binds
 WHOLE = frozenset(
     (
         Form.ELEMENTWISE,
@@ -59,6 +60,14 @@ class Least:
     share: float
 
 
+@dataclass(frozen=True)
+class Part:
+    """The stand-alone graph of some ops, and its structural hash."""
+
+    graph: Graph
+    hash: str
+
+
 @dataclass
 class Prices:
     """Placements by structural hash and block size; one for many graphs, since patterns come again."""
@@ -67,40 +76,49 @@ class Prices:
     placed: dict[tuple[str, int | None], Placed | Refusal] = field(default_factory=dict)
     least: dict[str, Least] = field(default_factory=dict)
 
-    def place(self, part: Graph, threads: int | None = None) -> Placed | Refusal:
-        key = structural_hash(part), threads
+    def place(self, part: Part, threads: int | None = None) -> Placed | Refusal:
+        key = part.hash, threads
         if key not in self.placed:
-            self.placed[key] = best(make_pattern(part), self.device, threads)
+            self.placed[key] = best(make_pattern(part.graph), self.device, threads)
         return self.placed[key]
 
-    def at_least(self, part: Graph) -> Least:
-        """Bytes at the rate of as many SMs as can have a block; infinite for what cannot be a kernel."""
-        key = structural_hash(part)
-        if key not in self.least:
-            pattern = make_pattern(part)
-            if pattern.refusal is not None:
-                self.least[key] = Least(inf, inf)
-            else:
-                blocks = prod(pattern.extent(a) for a in pattern.used if a not in pattern.columns)
-                share = OVERLAP * facts_of(pattern).bytes / (self.device.dram_gbps * 1e3)
-                self.least[key] = Least(self.device.launch_us + share / min(1.0, blocks / self.device.sms), share)
-        return self.least[key]
+    def at_least(self, part: Part) -> Least:
+        """Each term of the latency-evaluator at the rate of as many SMs as can have a block; infinite for no kernel.
+
+        Bytes cross the DRAM and the L2 once, and each op is executed for each element at least.
+        """
+        if part.hash not in self.least:
+            self.least[part.hash] = self._at_least(make_pattern(part.graph))
+        return self.least[part.hash]
+
+    def _at_least(self, pattern: Pattern) -> Least:
+        if pattern.refusal is not None:
+            return Least(inf, inf)
+        device, used = self.device, set(pattern.used)
+        blocks = prod(pattern.extent(a) for a in pattern.used if a not in pattern.columns)
+        size = facts_of(pattern).bytes
+        work = sum(cost * prod(pattern.extent(a) for a in axes & used) for axes, cost in costs(pattern))
+        memory, l2 = size / (device.dram_gbps * 1e3), size / (device.l2_gbps * 1e3)
+        issue = work / (device.sms * device.fp32_per_clock * device.clock_ghz * 1e3)
+        share = max(memory, l2, issue) + OVERLAP * (memory + l2 + issue)
+        return Least(device.launch_us + share / min(1.0, blocks / device.sms), share)
 
 
 @dataclass(frozen=True)
 class Optimum:
-    """Launches in order, each a set of node ids of ``graph`` (without what is folded)."""
+    """Launches in order; each is its parts, sets of node ids of ``graph`` (without what is folded)."""
 
     time: float
     graph: Graph
     folded: frozenset[int]
-    launches: tuple[tuple[int, ...], ...]
+    launches: tuple[tuple[tuple[int, ...], ...], ...]
 
     def __str__(self) -> str:
         def names(nodes: tuple[int, ...] | list[int]) -> str:
             return ", ".join(f"%{self.graph.values[self.graph.nodes[n].outputs[0]].name}" for n in nodes)
 
-        return " | ".join(names(launch) for launch in self.launches) + f"; folded: {names(sorted(self.folded)) or '-'}"
+        launches = " | ".join(" + ".join(map(names, parts)) for parts in self.launches)
+        return f"{launches}; folded: {names(sorted(self.folded)) or '-'}"
 
 
 def optimum(graph: Graph, device: Device, prices: Prices) -> Optimum:
@@ -153,9 +171,12 @@ class Space:
     folded: frozenset[int]
     apart: frozenset[tuple[int, int]]
     prices: Prices
+    parts: dict[int, Part] = field(default_factory=dict)
     bounds: dict[int, float] = field(default_factory=dict)
+    leasts: dict[int, Least] = field(default_factory=dict)
     groupings: dict[int, list[tuple[float, list[list[int]]]]] = field(default_factory=dict)
     known: dict[int, float] = field(default_factory=dict)
+    chosen: dict[int, list[list[int]]] = field(default_factory=dict)  # the parts of a priced launch
 
     def __post_init__(self) -> None:
         self.members = [n.id for n in self.graph.nodes if n.id not in self.folded]
@@ -227,9 +248,17 @@ class Space:
         read = (v for n in sorted(inside) for v in self.graph.nodes[n].inputs)
         return [v for v in dict.fromkeys(read) if self.graph.values[v].node not in inside]
 
-    def part(self, mask: int) -> Graph:
-        inside = frozenset().union(*(self.computed[n] for n in self.nodes(mask)))
-        return extract(self.graph, inside, keep=frozenset(self.outputs(mask)))[0]
+    def part(self, mask: int) -> Part:
+        if mask not in self.parts:
+            inside = frozenset().union(*(self.computed[n] for n in self.nodes(mask)))
+            graph, _ = extract(self.graph, inside, keep=frozenset(self.outputs(mask)))
+            self.parts[mask] = Part(graph, structural_hash(graph))
+        return self.parts[mask]
+
+    def least(self, mask: int) -> Least:
+        if mask not in self.leasts:
+            self.leasts[mask] = self.prices.at_least(self.part(mask))
+        return self.leasts[mask]
 
     def components(self, mask: int) -> list[int]:
         """Connected parts along dependencies."""
@@ -255,7 +284,9 @@ class Space:
                 moved += self.inputs(mask)
             size = sum(self.graph.type(v).nbytes for v in moved)
             waits = any(mask >> self.rank[a] & mask >> self.rank[b] & 1 for a, b in self.apart)
-            self.bounds[mask] = (1 + waits) * self.device.launch_us + OVERLAP * size / (self.device.dram_gbps * 1e3)
+            self.bounds[mask] = (1 + waits) * self.device.launch_us + (1 + OVERLAP) * size / (
+                self.device.dram_gbps * 1e3
+            )
         return self.bounds[mask] if mask else 0.0
 
     def legal(self, mask: int) -> bool:
@@ -273,7 +304,7 @@ class Space:
         if mask not in self.groupings:
             found = []
             for groups in partitions(self.components(mask)):
-                least = [self.prices.at_least(self.part(sum(g))) for g in groups]
+                least = [self.least(sum(g)) for g in groups]
                 shared = self.device.launch_us + sum(p.share for p in least)
                 found.append((max(shared, *(p.alone for p in least)), groups))
             self.groupings[mask] = sorted(found, key=lambda way: way[0])
@@ -288,13 +319,14 @@ class Space:
                     break
                 time = self._launch(groups)
                 assert time >= max(least, self.bound(mask)) * (1 - 1e-9), "a bound is above a price"
-                found = min(found, time)
+                if time < found:
+                    found, self.chosen[mask] = time, groups
             self.known[mask] = found
         return self.known[mask]
 
     def _launch(self, groups: list[list[int]]) -> float:
         parts = [self.part(sum(g)) for g in groups]
-        if sum(len(p.inputs) + len(p.outputs) for p in parts) > MOST_POINTERS:
+        if sum(len(p.graph.inputs) + len(p.graph.outputs) for p in parts) > MOST_POINTERS:
             return inf
         own = [self.prices.place(p) for p in parts]
         placed = [p for p in own if isinstance(p, Placed)]
@@ -356,17 +388,17 @@ def cheapest(found: Sequence[Space]) -> Optimum:
     raise AssertionError("some op has no kernel of its own")
 
 
-def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[int, ...], ...]:
-    steps: list[tuple[int, ...]] = []
+def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[tuple[int, ...], ...], ...]:
+    steps: list[tuple[tuple[int, ...], ...]] = []
     goal = space.full
     while goal:
-        steps.append(space.nodes(goal ^ came[n, goal]))
+        steps.append(tuple(space.nodes(sum(g)) for g in space.chosen[goal ^ came[n, goal]]))
         goal = came[n, goal]
     return tuple(reversed(steps))
 
 
 def cheapest_by_partitions(space: Space) -> float:
-    """The same by brute force: every set partition of the members whose parts do not wait for each other in a circle."""
+    """The same by brute force: all set partitions of the members whose groups do not wait in a circle."""
     least = inf
     for groups in partitions([1 << i for i in range(len(space.members))]):
         masks = [sum(g) for g in groups]

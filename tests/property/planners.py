@@ -50,6 +50,7 @@ def at_random(
 
         with ExitStack() as stack:
             stack.enter_context(replaced(candidate, "estimate", priced))
+            stack.enter_context(replaced(candidate, "least_time", lambda *_: 0.0))  # no bound on random prices
             if registers is not None:
                 stack.enter_context(replaced(candidate, "register_limit", lambda device, threads: registers))
             if splits:

@@ -1,10 +1,11 @@
-"""The planner against the best plan there is, under the same prices, on small graphs; and the solver against brute force.
+"""The planner against the best plan there is, under the same prices, on small graphs; the solver against brute force.
 
 ``python bench/optimum.py`` prints the distribution and the worst graphs.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import mean
 
 import pytest
@@ -17,7 +18,7 @@ from tests.property.gain import ALIKE, measure
 from tests.property.small import MOST, fusible, small_graph
 
 DEVICE = load_device("h200")
-FEW = 15
+FEW, SMALL = 15, 9  # graphs of a normal run, and their ops at most: larger ones take up to a minute each
 MANY = 300
 BATCH = 20
 AVERAGE, WORST = 0.99, 0.95
@@ -28,7 +29,7 @@ def prices() -> Prices:
     return Prices(DEVICE)
 
 
-def judge(seeds: range, prices: Prices) -> None:
+def judge(seeds: Sequence[int], prices: Prices) -> None:
     found = [measure(seed, DEVICE, prices) for seed in seeds]
     for gain in found:
         assert gain.plan_us >= gain.optimum.time * (1 - ALIKE), f"better than the optimum, so priced otherwise: {gain}"
@@ -39,7 +40,7 @@ def judge(seeds: range, prices: Prices) -> None:
 
 
 def test_gain_of_some_graphs(prices: Prices) -> None:
-    judge(range(FEW), prices)
+    judge([seed for seed in range(MANY) if fusible(small_graph(seed)) <= SMALL][:FEW], prices)
 
 
 @pytest.mark.slow
