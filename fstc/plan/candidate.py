@@ -28,6 +28,7 @@ from fstc.plan.work import executed, work_each
 MAX_BLOCKS = 2**31 - 1
 ENOUGH = 1.01  # of what no placement can beat: the search for a better one ends
 EQUAL = 0.999  # a gain below a thousandth is none
+SPARE = 8  # registers that an estimate may miss before a thread that is given all there are spills
 REGROUPED = 3  # placements for which other groupings are tried
 
 
@@ -62,7 +63,7 @@ class Placed:
 def register_limit(device: Device, threads: int) -> int:
     """Registers a thread may use so that one block fits, less what the compiler keeps for itself."""
     share = device.registers_per_sm // max(threads, 128)
-    return min(device.registers_per_thread_max, share) - 8
+    return min(device.registers_per_thread_max, share) - SPARE
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ def make_schedule(
     exchanges = _exchanges(pattern, places, accumulated, warps, epochs)
     held = wanted(again)
     base = working(device, codes, nests, held, places)
-    if max(base) > registers + 24:
+    if max(base) > registers:
         return f"registers: about {max(base):.0f} needed, limit {registers}"
     budget = _Budget(registers, shared - sum(life.size for life in exchanges.values()), warps * 32, base)
     excluded = again

@@ -13,7 +13,10 @@ from tests.samples import SAMPLES_DIR
 
 ARCHITECTURES = {"h200": "sm_90", "a100": "sm_80", "b200": "sm_100"}
 SPILL, STACK = "FST0510", "FST0511"
-SPILLS: dict[tuple[str, str], str] = {}  # (sample, device): why this one may spill
+# (sample, device): why this one may spill
+SPILLS: dict[tuple[str, str], str] = {
+    ("rmsnorm_bwd", "a100"): "some words at 1,024 threads; `build --replan` plans it away for 0.7 % of the time",
+}
 
 pytestmark = pytest.mark.nvrtc
 

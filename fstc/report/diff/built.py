@@ -64,7 +64,7 @@ def _resources(entry: KernelEntry) -> dict[str, Value]:
     found: dict[str, Value] = {
         name: value for name, value in msgspec.structs.asdict(entry.compiled).items() if isinstance(value, int)
     }
-    return found | {"blocks_per_sm": entry.blocks_per_sm}
+    return found | {"instructions": entry.compiled.instructions.total, "blocks_per_sm": entry.blocks_per_sm}
 
 
 def _text(side: Side, launch: Launch) -> list[str]:

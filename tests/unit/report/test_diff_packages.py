@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from plan_example import plan, whole
 
-from fstc.build.artefact import Estimate, KernelEntry, Resources
+from fstc.build.artefact import Estimate, Instructions, KernelEntry, Resources
 from fstc.codegen.artefact import Codegen, KernelCode, Step
 from fstc.report.diff.compare import compare, compare_plans
 from fstc.report.diff.model import Change, PlanDiff
@@ -72,7 +72,9 @@ def test_code_is_compared_line_by_line() -> None:
 
 def test_every_compiled_resource_is_compared() -> None:
     for name in USED.__struct_fields__:
-        more = msgspec.structs.replace(USED, **{name: getattr(USED, name) + 8})
+        value = getattr(USED, name)
+        changed = Instructions(total=value.total + 8) if isinstance(value, Instructions) else value + 8
+        more = msgspec.structs.replace(USED, **{name: changed})
         [field] = the_change(side(), side(used=more), "cost").fields
         assert (field.name, field.new - field.old) == (f"compiled_{name}", 8)  # type: ignore[operator]
         assert compared(side(), side(used=more), "structure").changes == ()
