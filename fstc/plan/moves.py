@@ -40,6 +40,8 @@ class Mover:
     def __init__(self, judge: Judge, delta: Delta, partition: Partition) -> None:
         self.judge, self.delta, self.partition = judge, delta, partition
         self.decisions: list[Decision] = []
+        self._before: dict[int, frozenset[int]] = {}
+        self._sinks: tuple[Partition, dict[tuple[int, int], list[int]]] | None = None
 
     def run(self) -> bool:
         """Whether something changed."""
@@ -119,28 +121,46 @@ class Mover:
     def _down(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
         """For each value of ``a`` that only ``b`` reads: its op, and what in ``a`` is there for it alone."""
         pricer, members = self.judge.pricer, self.partition.members
-        order = sorted(members[a], reverse=True)
-        for n in reversed(order):
-            users = self.partition.users[n]
-            if users and n not in self.delta.graph.outputs and all(u in members[b] for u in users):
-                if any(v in pricer.results for v in pricer.graph.nodes[n].outputs):
-                    continue
-                ops = {n}
-                for m in order:
-                    uses = self.partition.users[m]
-                    kept = any(v in pricer.results for v in pricer.graph.nodes[m].outputs)
-                    if m not in ops and uses and not kept and all(u in ops or u in members[b] for u in uses):
-                        ops.add(m)
-                yield frozenset({n}), a, b
-                yield frozenset(ops), a, b
+        order: list[int] = []
+        for n in self._only(a, b):
+            order = order or sorted(members[a], reverse=True)
+            ops = {n}
+            for m in order:
+                uses = self.partition.users[m]
+                kept = any(v in pricer.results for v in pricer.graph.nodes[m].outputs)
+                if m not in ops and uses and not kept and all(u in ops or u in members[b] for u in uses):
+                    ops.add(m)
+            yield frozenset({n}), a, b
+            yield frozenset(ops), a, b
+
+    def _only(self, a: int, b: int) -> Sequence[int]:
+        """Ops of ``a`` whose results only ``b`` reads, in order; found for all pairs at once."""
+        if self._sinks is None or self._sinks[0] is not self.partition:
+            home, results = self.partition.home, self.judge.pricer.results
+            found: dict[tuple[int, int], list[int]] = {}
+            for n, users in self.partition.users.items():
+                target = home[users[0]] if users else home[n]
+                if target != home[n] and all(home[u] == target for u in users):
+                    if results.isdisjoint(self.judge.pricer.graph.nodes[n].outputs):
+                        found.setdefault((home[n], target), []).append(n)
+            self._sinks = self.partition, found
+        return self._sinks[1].get((a, b), ())
 
     def _up(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
         """For each reader in ``b`` of values of ``a`` that waits for nothing else in ``b``: it alone."""
-        pricer, members = self.judge.pricer, self.partition.members
+        members = self.partition.members
         for n in sorted(members[b]):
-            producers = {p for v in pricer.graph.nodes[n].inputs for p in pricer.producers(v)}
+            producers = self._producers(n)
             if not producers.isdisjoint(members[a]) and producers.isdisjoint(members[b]):
                 yield frozenset({n}), b, a
+
+    def _producers(self, n: int) -> frozenset[int]:
+        """Ops whose results one op reads."""
+        if n not in self._before:
+            pricer = self.judge.pricer
+            inputs = pricer.graph.nodes[n].inputs
+            self._before[n] = frozenset(p for v in inputs for p in pricer.producers(v))
+        return self._before[n]
 
     def _aside(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
         """For each op of ``a`` that reads what ``b`` reads: it with what it waits for, or with what waits for it."""
@@ -261,6 +281,7 @@ class Mover:
             if wait_in_circles(clusters, remaining):
                 return 0.0
         pricer.fold(chain)
+        self._before = {}
         self.partition = Partition(clusters, remaining)
         reason = f"{len(touched)} kernels: computing it again is cheaper than writing and reading it"
         self.decisions.append(

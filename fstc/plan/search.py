@@ -23,6 +23,7 @@ from fstc.plan.steer import check_order
 from fstc.support.profile import timed
 
 LARGE = 64  # ops of a region: beyond it only the cover that looks fastest is refined
+NARROW = Width(top_k=1, beam=1)  # of a second exploration, under narrower rules
 SWEEPS = 8  # of the explorer over its own result
 
 
@@ -46,7 +47,7 @@ def search(judge: Judge, delta: Delta | None, width: Width, also: Delta | None =
         return refiner
     with timed("explore"):
         covers = explore(start, delta, width, judge.steering.pinned)
-        covers += explore(start, also, width, judge.steering.pinned) if also is not None else []
+        covers += explore(start, also, NARROW, judge.steering.pinned) if also is not None else []
     refiners = [Refiner(judge.fork(), c.partition, [_joined(judge, x) for x in c.chosen]) for c in covers]
     with timed("legalize"):
         for refiner in refiners:
