@@ -2,7 +2,7 @@
 
 Example: in a BERT layer the softmax lies at depth 2 (two GEMMs above it on some path). No region has a path through a
 library call, so any part of it may become one kernel. An op with slack moves down to its first user; inline constants
-belong to every region that uses them.
+belong to every region that uses them, ops that nothing needs to none.
 """
 
 from __future__ import annotations
@@ -67,6 +67,17 @@ def depths(graph: Graph) -> list[int]:
     return depth
 
 
+def _live(graph: Graph) -> set[int]:
+    """Nodes that a result or a library call needs; the others are left out of every region."""
+    wanted = set(graph.outputs)
+    found: set[int] = set()
+    for node in reversed(graph.nodes):
+        if is_library(node) or not wanted.isdisjoint(node.outputs):
+            found.add(node.id)
+            wanted.update(node.inputs)
+    return found
+
+
 def find_regions(graph: Graph) -> tuple[Region, ...]:
     """The regions in order of depth; deterministic."""
     with timed("regions"):
@@ -75,9 +86,10 @@ def find_regions(graph: Graph) -> tuple[Region, ...]:
 
 def _find(graph: Graph) -> tuple[Region, ...]:
     depth = depths(graph)
+    live = _live(graph)
     slices: dict[int, list[int]] = {}
     for node in graph.nodes:
-        if not is_library(node) and node.op.form is not Form.CONSTANT:
+        if node.id in live and not is_library(node) and node.op.form is not Form.CONSTANT:
             slices.setdefault(depth[node.id], []).append(node.id)
     users = graph.users()
     results = set(graph.outputs)
@@ -94,7 +106,7 @@ def _find(graph: Graph) -> tuple[Region, ...]:
             v
             for n in slices[level]
             for v in graph.nodes[n].outputs
-            if v in results or any(u not in inside for u in users[v])
+            if v in results or any(u in live and u not in inside for u in users[v])
         )
         nodes = sorted(inside | constants)
         part, origin = extract(graph, nodes, keep=outputs)

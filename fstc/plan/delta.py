@@ -61,11 +61,12 @@ class Rules:
     apart: dict[int, frozenset[int]] | None = None  # op -> ops that it must not share a kernel with
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class OpFacts:
     """One op with a kernel of its own."""
 
     inputs: tuple[tuple[int, int, int], ...]  # (value, bytes read, producing op or -1), through folded ops
+    made: tuple[tuple[int, int, int], ...]  # (value, bytes, ops that read it), results of the region with one more
     space: int  # bits of the axes that it iterates over
     reduced: int
     elements: int
@@ -96,6 +97,10 @@ class Delta:
             self.ops[node.id] = self._facts(node, inputs, self._bits(axes.reduced[node.id]))
             for value in dict.fromkeys(v for v, _, _ in inputs):
                 self.readers[value] += 1
+        for n, op in self.ops.items():
+            op.made = tuple(
+                (v, graph.type(v).nbytes, self.readers[v] + (v in self.results)) for v in graph.nodes[n].outputs
+            )
         self._alone = {n: self._price((n,)) for n in self.ops}
 
     # -- facts ------------------------------------------------------------------------------------------------
@@ -139,6 +144,7 @@ class Delta:
         load = slots(self.device)[ADDRESS]
         return OpFacts(
             inputs=inputs,
+            made=(),
             space=space,
             reduced=reduced,
             elements=largest,
@@ -186,7 +192,7 @@ class Delta:
 
     def _price(self, members: Iterable[int]) -> _Price | None:
         """``members`` in the order of the graph."""
-        ops, rules, readers = self.ops, self.rules, self.readers
+        ops, threads_only, sizes = self.ops, self.rules.threads_only, self._sizes
         depth: dict[int, int] = {}
         reads: dict[int, int] = {}
         inside: dict[int, int] = {}
@@ -204,11 +210,14 @@ class Delta:
                         reads[value] = size
                 else:
                     inside[value] = inside.get(value, 0) + 1
-                    if ops[producer].scatter or (rules.threads_only and ops[producer].waits):
-                        return None
                     if at > waited:
                         waited = at
-                    if ops[producer].waits:
+                    above = ops[producer]
+                    if above.scatter:
+                        return None
+                    if above.waits:
+                        if threads_only:
+                            return None
                         crossing += size
             depth[n] = waited + op.waits
             columns |= op.reduced
@@ -223,17 +232,21 @@ class Delta:
         rows = row = 1
         for n in depth:
             op = ops[n]
-            size = self._size(op.space & ~columns)
+            mask = op.space & ~columns
+            size = sizes.get(mask) or self._size(mask)
             if size > rows:
                 rows = size
-            work += op.work * max(1.0, grid / max(size, TILE))  # every block along axes that it lacks computes it again
+            if grid > size and grid > TILE:  # every block along axes that it lacks computes it again
+                work += op.work * (grid / max(size, TILE))
+            else:
+                work += op.work
             if columns and op.space & columns:
                 row = max(row, self._size(op.space & columns))
                 if op.waits:  # lanes lie along the widest space; other reduced axes are loops
                     steps += self._size(op.space & columns & ~widest) // STEP
-            for value in self.graph.nodes[n].outputs:
-                if inside.get(value, 0) < readers[value] or value in self.results:
-                    moved += self.graph.type(value).nbytes
+            for value, size, readers in op.made:
+                if inside.get(value, 0) < readers:
+                    moved += size
                     tensors += 1
         penalty = self._penalty(moved, work, rows, row, phases) + steps * self.device.dram_latency_us
         return _Price(moved, tensors, crossing, penalty)

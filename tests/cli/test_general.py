@@ -135,13 +135,23 @@ def test_a_closed_pipe_is_141() -> None:
     assert done.stderr == ""
 
 
+def wait_until_idle(pid: int) -> None:
+    """Until a process sleeps and has used no processor time for half a second: its imports are done."""
+    used, since = [""], time.monotonic()
+    while time.monotonic() - since < 0.5:
+        state, *rest = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        if state != "S" or rest[10:12] != used:
+            used, since = rest[10:12], time.monotonic()
+        time.sleep(0.05)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals(tmp_path: Path, number: signal.Signals, code: int) -> None:
     command = [sys.executable, "-m", "fstc", "parse", "-"]
     running = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     )
-    time.sleep(1.0)  # it waits for its input
+    wait_until_idle(running.pid)  # it waits for its input
     running.send_signal(number)
     assert running.wait(timeout=20) == code
     running.communicate()

@@ -7,8 +7,8 @@ extern "C" __global__ void __launch_bounds__(256, 8) kernel_0(
     const int lane = threadIdx.x & 31;
     const int warp = threadIdx.x >> 5;
     const int block = blockIdx.x;
-    const int a0 = lane / 16 + warp * 2 + (block % 16) * 16;  // axis a0, extent 256
-    const int a1 = lane % 16 + (block / 16) * 16;  // axis a1, extent 256
+    const int a0 = lane / 8 + warp * 4 + (block % 8) * 32;  // axis a0, extent 256
+    const int a1 = lane % 8 + (block / 8) * 8;  // axis a1, extent 256
     {
         const float v0 = fst::up(p0[a0 * 256 + a1]);  // %x
         const float v1 = fst::up(p0[a0 + a1 * 256]);  // %x
