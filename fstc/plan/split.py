@@ -17,6 +17,7 @@ SMALL = 1 << 18  # bytes below which one launch is cheaper than two
 TILE = 128  # results of a column reduction that one block makes
 LEAST = 1024  # elements a part should have
 WAVES = (0, 2, 8, 32)  # blocks an SM that the parts should make; each is planned, the fastest plan stays
+MANY = 1024  # ops of a region that is planned for one choice only
 MIDDLE = 8  # of these, for what is split beside a mixed pass
 MIXED = (2, 8, 16)  # blocks an SM of a pass that reduces rows and columns
 
@@ -35,6 +36,8 @@ class Split:
 def split_choices(graph: Graph, device: Device) -> tuple[tuple[Split, ...], ...]:
     """Distinct sets of splits of a region's graph that are worth planning; the first is to split nothing."""
     ways = [(waves, 0) for waves in WAVES] + [(MIDDLE, mixed) for mixed in MIXED]
+    if len(graph.nodes) > MANY:
+        ways = [(MIDDLE, 0)]
     return tuple(dict.fromkeys(_choose(graph, device, waves, mixed) for waves, mixed in ways))
 
 
