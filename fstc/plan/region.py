@@ -44,6 +44,7 @@ from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
 LARGE = 256  # ops: beyond it what loop fusion finds is a start beside others, and only the best is refined
+POLISHED = 64  # ops with a kernel of their own at most, for polishing
 NEAR = 1.25  # of the fastest choice's time: what is polished
 
 
@@ -74,7 +75,7 @@ class Draft:
         return sum(side_by_side([placed for _, placed in launch], device) for launch in self.launches)
 
     def polish(self) -> None:
-        if self.delta is None:
+        if self.delta is None or len(self.delta.ops) > POLISHED:
             return
         refiner = self.found
         before = refiner.partition
