@@ -86,7 +86,13 @@ def command(
     expected = read_expectations(expect)
     names = listed(device, "device") if device else ()
     work = opened(
-        path, binds=binds, device=names[0] if names else "", dump=dump, time=time_stages, plan=planner(planning)
+        path,
+        binds=binds,
+        device=names[0] if names else "",
+        dump=dump,
+        time=time_stages,
+        plan=planner(planning),
+        pins=planning["pins"],
     )
     target = output or f"{work.stem}.fpk"
     options = BuildOptions(

@@ -45,7 +45,14 @@ def command(
 ) -> int:
     """Write the kernels as CUDA text."""
     work = opened(
-        path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), as_real=as_real
+        path,
+        binds=binds,
+        device=device,
+        dump=dump,
+        time=time_stages,
+        plan=planner(planning),
+        pins=planning["pins"],
+        as_real=as_real,
     )
     target = Path(output) / work.names(work.stem)["codegen"]
     contents = work.contents("codegen", target)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fstc.report.table import Report, Table, as_markdown, as_text
+from fstc.report.table import Report, Table, Tree, as_markdown, as_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -95,9 +95,11 @@ def show_diagnostics(diagnostics: Iterable[Diagnostic], format: str = "text") ->
 
 def _draw(report: Report) -> None:
     out = console()
-    for block in report.blocks:
+    for block in report.drawn or report.blocks:
         if isinstance(block, Table):
             out.print(_rich_table(block))
+        elif isinstance(block, Tree):
+            _draw_tree(out, block)
         elif block:
             out.print(block, markup=False)
 
@@ -113,6 +115,17 @@ def _rich_table(table: Table) -> Any:
     for row in table.cells():
         drawn.add_row(*_texts(Text, row))
     return drawn
+
+
+def _draw_tree(out: Console, tree: Tree) -> None:
+    """Line by line: rich's own tree crops what is wider than the terminal."""
+    from rich.text import Text
+
+    out.print(Text(tree.head, style="bold"))
+    lines = tree.lines()
+    for number, line in enumerate(lines):
+        guide = "\u2514\u2500\u2500 " if number == len(lines) - 1 else "\u251c\u2500\u2500 "
+        out.print(Text.assemble((guide, "dim"), (line, "dim" if number in tree.faint else "")))
 
 
 def _texts(text: Any, row: Sequence[str]) -> list[Any]:

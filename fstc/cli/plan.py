@@ -20,6 +20,7 @@ from fstc.cli.expectations import (
     write_expected,
 )
 from fstc.cli.output import show, write_out
+from fstc.cli.questions import Asking, answered, explain_option, refuse_beside_a_question, why_not_option
 from fstc.cli.shared import (
     FORMATS,
     GITHUB,
@@ -62,14 +63,16 @@ def _emits(context: click.Context, parameter: click.Parameter, value: tuple[str,
     return kinds
 
 
-@click.command()
+@click.command(cls=Asking)
 @model_argument
 @bind_option
 @device_option
 @output_option("Write the .plan.json there, with graph and analysis beside it; - is stdout.")
 @plan_options
 @as_real_option
-@option("--explain", is_flag=True, help="Also print every decision: what was joined or kept apart, and why.")
+@explain_option
+@why_not_option
+@option("--all", "every", is_flag=True, help="A line for each launch, also where equal ones are many.")
 @option("--compare", is_flag=True, help="Print what the strategies none, classic and stitch would do, side by side.")
 @expect_option
 @write_expect_option
@@ -95,7 +98,9 @@ def command(
     device: str,
     output: str | None,
     as_real: bool,
-    explain: bool,
+    explain: tuple[str, ...] | None,
+    why_not: tuple[str, str] | None,
+    every: bool,
     compare: bool,
     expect: str | None,
     write_expect: str | None,
@@ -117,19 +122,38 @@ def command(
             "--compare makes several plans: it goes with none of -o, --emit, --built, --format brief and what looks at "
             "one plan."
         )
+    asked = bool(explain) or why_not is not None
+    if asked:
+        refuse_beside_a_question(
+            output,
+            compare,
+            expect,
+            write_expect,
+            against,
+            emits,
+            built,
+            format in (BRIEF, GITHUB),
+            bool(explain and why_not),
+        )
     expected = read_expectations(expect)
     changed = _changes(against, fail_if, output, format, expected is not None)
     _one_on_stdout(output, write_expect, emits)
-    options = planner(planning)
-    work = opened(path, binds=binds, device=device, dump=dump, time=time_stages, plan=options, as_real=as_real)
+    work = opened(
+        path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), pins=planning["pins"],
+        as_real=as_real,
+    )  # fmt: skip
+    options = work.settings.plan
+    if asked:
+        show(answered(work, explain or (), why_not), format)
+        return 0
     if compare:
         show(_compared(work, options), format)
         return 0
     beside = _built(work, built) if built else ()
     plan = work.value("plan")
     memory = load_device(work.settings.device).dram_bytes
-    report = plan_report(work.stem, work.value("graph"), plan, explain, memory)
-    report = replace(report, blocks=(*report.blocks, *beside))
+    report = plan_report(work.stem, work.value("graph"), plan, explain is not None, memory, every)
+    report = replace(report, blocks=(*report.blocks, *beside), drawn=(*report.drawn, *beside))
     verdicts = _checked(expected, work, path) if expected else ()
     pages = _pages(work, emits, output)
     if output and not (output == "-" and emits):

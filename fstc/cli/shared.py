@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -113,12 +114,15 @@ as_real_option = option(
 def plan_options(command: F) -> F:
     """Every option of the planner, declared in :class:`fstc.plan.options.PlanOptions`; :func:`opened` takes them."""
     for declaration in reversed(declared(PlanOptions)):
-        if declaration.name not in BY_FILE:
-            command = _declared_option(declaration)(command)
+        command = (pins_option if declaration.name == PINS else _declared_option(declaration))(command)
     return command
 
 
-BY_FILE = frozenset({"pins"})  # set by a file that a flag names, not by a flag of their own
+PINS = "pins"  # the flag names a file, the option holds what stands in it: `opened` reads it
+pins_option = option(
+    "--pins", PINS, metavar="FILE",
+    help="Kernels as they shall be: a YAML file `kernels: [[max, exp], [out]]`, or a plan. The rest stays free.",
+)  # fmt: skip
 
 
 def _declared_option(declaration: Option) -> Callable[[F], F]:
@@ -137,7 +141,8 @@ def _declared_option(declaration: Option) -> Callable[[F], F]:
 
 def planner(given: Mapping[str, Any]) -> PlanOptions:
     """The planner's options from what click gave; what was not given keeps its default."""
-    return make(PlanOptions, {name: value for name, value in given.items() if value not in (None, ())}, "command line")
+    said = {name: value for name, value in given.items() if name != PINS and value not in (None, ())}
+    return make(PlanOptions, said, "command line")
 
 
 def into_folder(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -181,14 +186,20 @@ def opened(
     time: bool = False,
     as_real: bool = False,
     plan: PlanOptions | None = None,
+    pins: str | None = None,
 ) -> Work:
-    """The model that a command was given, watched as its flags ask."""
+    """The model that a command was given, watched as its flags ask. ``pins``: a file of the planner's pins."""
     from fstc.cli.observe import observer
     from fstc.driver.files import open_work
     from fstc.stages import Settings
 
     settings = Settings(device=device, binds=bindings(binds), as_real=as_real, plan=plan or PlanOptions())
-    return open_work(path, settings, observer(dump, time))
+    work = open_work(path, settings, observer(dump, time))
+    if not pins:
+        return work
+    from fstc.driver.pins import read_pins
+
+    return work.asked(replace(settings.plan, pins=read_pins(pins, work.value("graph"))))
 
 
 def write_artefact(work: Work, role: str, target: str) -> None:

@@ -87,7 +87,14 @@ def command(
     chosen = target or default_target()
     if chosen == "reference":
         raise click.UsageError("the reference is what verify compares with; give --target host or cuda.")
-    work = opened(path, binds=binds, device=device or device_for(chosen, path), plan=planner(planning), as_real=as_real)
+    work = opened(
+        path,
+        binds=binds,
+        device=device or device_for(chosen, path),
+        plan=planner(planning),
+        pins=planning["pins"],
+        as_real=as_real,
+    )
     options = VerifyOptions(
         seeds=tuple(range(seeds)), tensors=tensors, specials=edge_values, strict_traffic=strict_traffic
     )

@@ -197,7 +197,9 @@ def _judge(
     for place in placement:
         blocks *= place.grid
     size = 32 * max((p.warp_stride * p.warps for p in placement), default=1)
-    if blocks > MAX_BLOCKS or size > device.max_threads_per_block or (threads and size > threads):
+    if size > device.max_threads_per_block:
+        return f"blocks of {size} threads, limit {device.max_threads_per_block}"
+    if blocks > MAX_BLOCKS or (threads and size > threads):
         return f"{blocks} blocks of {size} threads do not fit a launch"
     schedule = make_schedule(
         facts.codes,

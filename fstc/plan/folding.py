@@ -9,6 +9,7 @@ from fstc.ir.graph import Graph
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.regions import is_inline_constant
 
+STAYS = (Form.REDUCE, Form.SCAN, Form.SCATTER, Form.REDUCE_WINDOW, Form.RNG)  # never computed by several kernels
 LIGHT_CHAIN = 8  # light ops that a user may repeat for one value
 WIDER = 1.1  # what a folded op may read, over what reading its stored result would move
 

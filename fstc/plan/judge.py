@@ -16,9 +16,8 @@ from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.delta import Rules
 from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
-from fstc.plan.steer import Steering
+from fstc.plan.steer import NO_WISH, Steering
 
-NO_WISH = Steering()
 CROWD = 4  # small kernels of one level, from which on they are taken to share launches
 MOST_BESIDE = 16
 EQUAL = 0.999  # a change has to gain a thousandth

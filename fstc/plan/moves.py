@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.plan.artefact import Decision
 from fstc.plan.delta import Delta
+from fstc.plan.folding import STAYS
 from fstc.plan.judge import EQUAL, Judge
 from fstc.plan.partition import Partition, circles
 from fstc.plan.pricer import Members, users_of
@@ -20,7 +21,6 @@ from fstc.plan.pricer import Members, users_of
 ROUNDS = 4
 MOST_ASIDE = 16  # clusters of a plan in which ops move between readers of one tensor
 MOST_REPEATED = 32  # ops of a region that are tried as repeated by their users
-STAYS = (Form.REDUCE, Form.SCAN, Form.SCATTER, Form.REDUCE_WINDOW, Form.RNG)  # never computed by several kernels
 
 
 @dataclass(frozen=True)
@@ -235,12 +235,14 @@ class Mover:
     def _by_size(self) -> list[int]:
         """Ops that their users may repeat, the largest results first."""
         graph = self.judge.pricer.graph
-        kept = frozenset().union(*self.judge.steering.kept)
-        found = [n for n, users in self.partition.users.items() if users and n not in kept and self._repeatable(n)]
+        found = [n for n, users in self.partition.users.items() if users and self._repeatable(n)]
         return sorted(found, key=lambda n: (-sum(graph.type(v).nbytes for v in graph.nodes[n].outputs), n))
 
     def _repeatable(self, n: int) -> bool:
         pricer, node = self.judge.pricer, self.judge.pricer.graph.nodes[n]
+        steering = self.judge.steering
+        if n in steering.settled or not steering.pinned.isdisjoint(self.partition.users[n]):
+            return False
         if node.op.form in STAYS or node.op.kind is Kind.LIBRARY or any(v in pricer.results for v in node.outputs):
             return False
         return all(pricer.graph.nodes[u].op.form is not Form.SCATTER for u in self.partition.users[n])

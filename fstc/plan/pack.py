@@ -13,6 +13,7 @@ from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
+from fstc.plan.steer import NO_WISH, Steering
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MOST_PARTS = 64
@@ -29,7 +30,7 @@ class Packer:
 
     pricer: Pricer
     packs: bool  # whether the strategy shares launches at all
-    pinned: frozenset[int] = frozenset()  # ops whose kernel shares its launch with none
+    steering: Steering = NO_WISH
     decisions: list[Decision] = field(default_factory=list)
 
     def run(self, partition: Partition) -> list[list[Item]]:
@@ -40,11 +41,20 @@ class Packer:
             by_level.setdefault(levels[key], []).append(partition.members[key])
         return [group for level in sorted(by_level) for group in self._groups(by_level[level])]
 
+    def missing(self, launches: list[list[Item]]) -> Members | None:
+        """Ops that are to share a launch and do not."""
+        ops = [frozenset().union(*(members for members, _ in launch)) for launch in launches]
+        return next((wanted for wanted in self.steering.launched if not any(wanted <= o for o in ops)), None)
+
     def _groups(self, clusters: list[Members]) -> list[list[Item]]:
         items = [(members, self._placed(members)) for members in clusters]
+        wanted = [group for group in self._wanted(items) if len(group) > 1]
+        taken = {members for group in wanted for members, _ in group}
+        items = [item for item in items if item[0] not in taken]
         if len(items) < 2 or not self.packs:
-            return [[item] for item in items]
-        in_place = [i for i in items if self.pricer.scatters(i[0]) or not self.pinned.isdisjoint(i[0])]
+            return [*wanted, *([item] for item in items)]
+        pinned = self.steering.pinned
+        in_place = [i for i in items if self.pricer.scatters(i[0]) or not pinned.isdisjoint(i[0])]
         closed: list[list[Item]] = []
         open_groups: list[list[Item]] = []
         for item in (i for i in items if i not in in_place):
@@ -57,7 +67,19 @@ class Packer:
                 open_groups.append([item])
                 if len(open_groups) > OPEN:
                     closed.append(open_groups.pop(0))
-        return closed + open_groups + [[item] for item in in_place]
+        return wanted + closed + open_groups + [[item] for item in in_place]
+
+    def _wanted(self, items: list[Item]) -> list[list[Item]]:
+        """Launches that a wish asks for, as far as these clusters can share one; each cluster in one of them."""
+        found: list[list[Item]] = []
+        left = list(items)
+        for ops in self.steering.launched:
+            group = [i for i in left if not ops.isdisjoint(i[0]) and not self.pricer.scatters(i[0])]
+            made = self._join(group, wished=True) if len(group) > 1 else None
+            if made is not None:
+                found.append(made)
+                left = [i for i in left if i not in group]
+        return found
 
     def _placed(self, members: Members) -> Placed:
         placed = self.pricer.place(members)
@@ -65,8 +87,10 @@ class Packer:
             raise FstcError(Diagnostic("FST0411", f"{self.pricer.name(members)} fits no kernel: {placed.reason}"))
         return placed
 
-    def _join(self, items: list[Item]) -> list[Item] | None:
-        """The items placed for one block size, when a single launch of them is predicted to be faster."""
+    def _join(self, items: list[Item], wished: bool = False) -> list[Item] | None:
+        """The items placed for one block size, when a single launch of them is wished or predicted to be faster."""
+        if self.steering.divided(op for members, _ in items for op in members):
+            return None
         pointers = sum(len(p.pattern.graph.inputs) + len(p.pattern.graph.outputs) for _, p in items)
         if len(items) > MOST_PARTS or pointers > MOST_POINTERS:
             return None
@@ -83,7 +107,7 @@ class Packer:
                 made.append((members, again))
             else:
                 time = side_by_side([p for _, p in made], self.pricer.device)
-                if time < now and (best is None or time < best[0]):
+                if (wished or time < now) and (best is None or time < best[0]):
                     best = (time, made)
         if best is None:
             return None

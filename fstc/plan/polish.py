@@ -79,7 +79,9 @@ class Polisher:
         pricer = self.refiner.judge.pricer
         if any(not isinstance(pricer.place(m), Placed) for m in partition.members.values()):
             return inf
-        launches = Packer(pricer, self.packer.packs, self.packer.pinned).run(partition)
+        launches = (packer := Packer(pricer, self.packer.packs, self.packer.steering)).run(partition)
+        if packer.missing(launches) is not None:
+            return inf
         return sum(side_by_side([placed for _, placed in launch], pricer.device) for launch in launches)
 
     def _total(self, found: Neighbour) -> float:
@@ -125,7 +127,7 @@ class Polisher:
                 clusters = [
                     part
                     for m in partition.members.values()
-                    for part in ([m] if not whole.isdisjoint(m) else connected(m - chain, users))
+                    for part in ([m - chain] if not whole.isdisjoint(m) else connected(m - chain, users))
                 ]
                 circle = wait_in_circles(clusters, users)
             if not circle and (chain or len(clusters) > len(partition.members)):

@@ -22,6 +22,8 @@ from fstc.plan.moves import Mover
 from fstc.plan.pack import Packer, side_by_side
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
+from fstc.plan.steer import names_of
+from fstc.plan.wishes import Refused
 from fstc.support.diagnostics import Diagnostic, FstcError
 from fstc.support.profile import timed
 
@@ -236,7 +238,5 @@ class Refiner:
 
 
 def _impossible(judge: Judge, members: Members, why: Refusal) -> FstcError:
-    groups = [group for group in judge.steering.kept if group <= members]
-    names = ", ".join(judge.pricer.name(frozenset({n})) for group in groups for n in sorted(group))
-    message = f"{names} cannot be one kernel: {why.reason} ({why.code})"
-    return FstcError(Diagnostic("FST0420", message, help=f"`fstc explain {why.code}` says what that means"))
+    ops = frozenset().union(*(group for group in judge.steering.kept if group <= members))
+    return Refused(f"{names_of(judge.pricer.graph, ops)} cannot be one kernel", why.code, why.reason)

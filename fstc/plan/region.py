@@ -39,7 +39,8 @@ from fstc.plan.pricer import Equal, Pricer
 from fstc.plan.refine import Refiner
 from fstc.plan.search import search
 from fstc.plan.split import Split, split_choices
-from fstc.plan.steer import Steering, Wishes, steered
+from fstc.plan.steer import Steering, names_of, repeated, steered
+from fstc.plan.wishes import NotSplit, Refused, Wishes
 from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
@@ -99,11 +100,14 @@ def plan_region(region: Region, floor: int, common: Common, wishes: Wishes) -> P
     """The fastest of the plans that differ in which reductions are split over the grid. ``floor``: bytes."""
     drafts: list[Draft] = []
     refused: FstcError | None = None
+    ways = (wishes, wishes.by_packing()) if wishes.together else (wishes,)
     for splits in split_choices(region.graph, common.device):
-        try:
-            drafts.append(_draft(region, splits, common, wishes))
-        except FstcError as error:  # a wish may be possible with another choice
-            refused = refused or error
+        for way in ways:
+            try:
+                drafts.append(_draft(region, splits, common, way))
+            except FstcError as error:  # a wish may be possible with another choice
+                if refused is None or isinstance(refused, NotSplit):
+                    refused = error
     if not drafts:
         assert refused is not None
         raise refused
@@ -113,7 +117,12 @@ def plan_region(region: Region, floor: int, common: Common, wishes: Wishes) -> P
             with timed("polish"):
                 draft.polish()
     best = min(drafts, key=lambda d: d.time)
-    others = tuple(_other_choice(region.graph, other, best) for other in drafts if other is not best)
+    fastest_of: dict[tuple[Split, ...], Draft] = {}
+    for draft in drafts:
+        known = fastest_of.setdefault(draft.splits, draft)
+        if draft.time < known.time:
+            fastest_of[draft.splits] = draft
+    others = tuple(_other_choice(region.graph, d, best) for splits, d in fastest_of.items() if splits != best.splits)
     with timed("describe"):
         return _described(region, floor, best, common.device, others)
 
@@ -121,16 +130,27 @@ def plan_region(region: Region, floor: int, common: Common, wishes: Wishes) -> P
 def _draft(region: Region, splits: tuple[Split, ...], common: Common, wishes: Wishes) -> Draft:
     options = common.options
     graph, back, pairs = rewrite(region.graph, [(s.value, s.dim, s.parts) for s in splits])
-    wishes = wishes.moved({old: new for new, old in enumerate(back) if old >= 0})
+    wishes = wishes.moved({old: new for new, old in enumerate(back) if old >= 0}, graph)
     folding = constants if options.strategy == NONE else folded_ops
-    named = {graph.values[v].node for v in wishes.named}
-    pricer = Pricer(graph, common.device, frozenset(folding(graph) - named), common.equal, common.measured)
+    several = repeated(graph, wishes)
+    folded = frozenset(folding(graph) - wishes.ops(graph)) | several
+    pricer = Pricer(graph, common.device, folded, common.equal, common.measured)
     with timed("search"):
-        found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes))
-    packer = Packer(found.judge.pricer, options.strategy == STITCH, found.judge.steering.pinned)
+        found, delta = _searched(pricer, options, frozenset(pairs), steered(pricer, wishes, pairs))
+    pricer = found.judge.pricer
+    packer = Packer(pricer, options.strategy == STITCH, found.judge.steering)
     with timed("pack"):
         launches = packer.run(found.partition)
+    if (missing := packer.missing(launches)) is not None:
+        why = "one waits for the other, or no block size fits both"
+        raise Refused(f"{names_of(graph, missing)} cannot share a launch", why=why)
+    found.decisions += [_repeated(graph, op) for op in sorted(several)]
     return Draft(splits, graph, back, found, delta, packer, launches)
+
+
+def _repeated(graph: Graph, op: int) -> Decision:
+    name = f"%{graph.values[graph.nodes[op].outputs[0]].name}"
+    return Decision(code="FSN005", accepted=True, left=name, right="", gain_us=0.0, reason="several pins compute it")
 
 
 def _other_choice(graph: Graph, other: Draft, best: Draft) -> Decision:

@@ -19,7 +19,8 @@ from fstc.plan.artefact import Kernel, Measurement, Plan, Scratch, Step, Summary
 from fstc.plan.measured import Measured
 from fstc.plan.options import PlanOptions
 from fstc.plan.region import Common, PlannedRegion, plan_region
-from fstc.plan.steer import NOTHING, budgeted, wishes_of
+from fstc.plan.steer import budgeted
+from fstc.plan.wishes import NOTHING, wishes_of
 
 INDEX_LIMIT = 2**30  # padding may lift an index above its extent
 

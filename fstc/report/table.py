@@ -39,11 +39,29 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Tree:
+    """A head line with a branch for each row, cells below each other; ``faint``: rows of less weight."""
+
+    head: str
+    rows: tuple[tuple[str, ...], ...]
+    faint: frozenset[int] = frozenset()
+
+    def lines(self) -> tuple[str, ...]:
+        """A row a line, columns aligned; a short row ends early."""
+        widths: list[int] = []
+        for row in self.rows:
+            widths += [0] * (len(row) - len(widths))
+            widths = [max(w, len(row[n])) if n < len(row) else w for n, w in enumerate(widths)]
+        return tuple("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=False)).rstrip() for row in self.rows)
+
+
+@dataclass(frozen=True)
 class Report:
-    """``data`` is JSON-able; a string block is a paragraph."""
+    """``data`` is JSON-able; a string block is a paragraph. ``drawn``: what a terminal shows in place of the blocks."""
 
     data: Any
     blocks: tuple[str | Table, ...]
+    drawn: tuple[str | Table | Tree, ...] = ()
 
 
 def cell_text(cell: Cell) -> str:

@@ -190,6 +190,14 @@ FST0420 a wish that no plan can keep
     that is not there, an input or a constant, which no kernel computes, a library call between two
     values, a wish against another, or the reason (FSN...) for which no kernel holds them all. Leave the wish
     away; `fstc plan --why-not A B` says what it would take.
+FST0421 a file of pins cannot be understood
+    `--pins` reads a YAML mapping with one key, `kernels`: a list of kernels, each a list of the values that it
+    computes, with or without their %. A list of lists is a launch of several independent parts. It also reads a
+    .plan.json of the same model, and then every kernel of that plan is a pin; a value that several kernels compute is
+    computed by each of them again.
+FST0422 a question about nothing in the plan
+    `--explain A,B` and `--why-not A B` take names of values as the .fir has them, with or without their %, or those
+    of kernels, which stand for their last result. Names hold for one model: the help line has the closest ones.
 """)
 
 EXPECTATIONS = _table("""

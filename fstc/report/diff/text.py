@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from fstc.report.diff.model import CHANGED, Because, Change, Check, Context, Delta, Diff, Field, PlanDiff, Value, same
 from fstc.report.table import Cell, Report, Table
 from fstc.support.diagnostics import annotation
+from fstc.support.suggest import clipped
 
 COLUMNS = ("", "kernel", "us", "MB", "change")
 TOGETHER = 3  # kernels of a change on one line; more get a line each
@@ -164,7 +165,7 @@ def _context(context: Context) -> str:
 
 
 def _plain(value: Value, absent: str) -> str:
-    return absent if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    return absent if value is None else f"{value:g}" if isinstance(value, float) else clipped(str(value))
 
 
 def _check(check: Check) -> str:
