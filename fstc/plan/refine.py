@@ -62,7 +62,7 @@ class Refiner:
     def time(self) -> float:
         """Microseconds of all launches, packed where the rules let values pass between threads at all."""
         judge = self.judge
-        launches = Packer(judge.pricer, not judge.rules.threads_only, judge.steering.pinned).run(self.partition)
+        launches = Packer(judge.pricer, not judge.rules.threads_only, judge.steering).run(self.partition)
         return sum(side_by_side([placed for _, placed in launch], judge.pricer.device) for launch in launches)
 
     # -- cutting what is no kernel ----------------------------------------------------------------------------
