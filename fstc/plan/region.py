@@ -238,7 +238,7 @@ def apart_of(pairs: Iterable[tuple[int, int]], wished: Mapping[int, frozenset[in
 
 
 def _slow(pricer: Pricer, launches: list[list[Item]]) -> list[Decision]:
-    """What is in a kernel and slower than one would hope: ordered folds, and values for which there was no room."""
+    """What is in a kernel and slower than one would hope: ordered folds, values without room; other groupings."""
     found = []
     graph = pricer.graph
     for node in graph.nodes:
@@ -251,13 +251,16 @@ def _slow(pricer: Pricer, launches: list[list[Item]]) -> list[Decision]:
         _, origin = pricer.extracted(members)
         for value in (origin[v] for v in placed.schedule.dropped):
             found.append(_note("FSN041", graph, value, "no room on chip between phases: loaded and computed again"))
+        for other in placed.rejected:
+            chosen = "computed again" if other.kept else "kept between phases"
+            reason = f"{chosen}; {'kept' if other.kept else 'computed again'} it would take {other.us:.2f} us more"
+            found.append(_note("FSN042", graph, origin[other.value], reason, -other.us))
     return found
 
 
-def _note(code: str, graph: Graph, value: int, reason: str) -> Decision:
-    return Decision(
-        code=code, accepted=False, left=f"%{graph.values[value].name}", right="", gain_us=0.0, reason=reason
-    )
+def _note(code: str, graph: Graph, value: int, reason: str, gain: float = 0.0) -> Decision:
+    name = f"%{graph.values[value].name}"
+    return Decision(code=code, accepted=False, left=name, right="", gain_us=gain, reason=reason)
 
 
 def describe_launch(

@@ -180,6 +180,13 @@ FSN041 no room on chip between phases
     it.
 
     To do: shorter rows, or a device with more shared memory, keep it.
+FSN042 the other grouping was slower
+    An expensive op whose result several phases of a kernel need is tried as a sub-root, its result kept on chip, and
+    not as one, its result computed again by each phase. This is the choice that was not made.
+
+    Shown: the value, what was chosen, and as a negative gain what the other would cost.
+
+    To do: nothing; a device with other registers or instruction costs may choose otherwise.
 FSN050 more bytes than the floor
     Several launches move this tensor: it is written by one and read by another, or read by both. The floor
     counts what comes from outside once and what goes outside once.
