@@ -33,9 +33,6 @@ class Partition:
             self._connect(key)
         self.rank = {key: n for n, key in enumerate(self.sort())}
 
-    def copy(self) -> Partition:
-        return Partition(self.members.values(), self.users)
-
     def _add(self, cluster: Members) -> int:
         key = min(cluster)
         self.members[key] = cluster
