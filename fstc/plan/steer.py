@@ -78,6 +78,9 @@ def steered(pricer: Pricer, wishes: Wishes, pairs: Iterable[tuple[int, int]] = (
         if shared := _ops(graph, group) & pricer.folded:
             raise Refused(f"{names_of(graph, shared)}: several pins compute it, another wish is about it too")
     for group in wishes.apart:
+        if len(ops(group)) < len(group):
+            names = ", ".join(f"%{graph.values[v].name}" for v in group if isinstance(v, int))
+            raise Refused(f"{names} cannot be apart", why="two of them are results of one op")
         for a in ops(group):
             apart.setdefault(a, set()).update(ops(group) - {a})
     groups = [_closed(pricer, ops(group)) for group in wishes.together]

@@ -34,6 +34,11 @@ CROSSED = """func @main(%x: f32[64,64], %y: f32[64,64]) -> (f32[64,64], f32[64,6
   return %b, %d
 }
 """
+ARGMAX = """func @main(%x: f32[64,64]) -> (f32[64], i32[64]) {
+  %m, %i = argmax %x {axis = 1} : f32[64], i32[64]
+  return %m, %i
+}
+"""
 PRODUCT = """func @main(%x: f32[64,64], %w: f32[64,64]) -> (f32[64,64]) {
   %one = constant {value = 1.0} : f32[64,64]
   %a = exp %x : f32[64,64]
@@ -147,6 +152,7 @@ def test_a_wish_for_one_layer_holds_for_all_like_it() -> None:
         (TRANSPOSED, {"force": ("s,y",)}, "%s is reduced in this kernel and read elsewhere along a0 (FSN010)"),
         (SCATTER, {"force": ("a,y",)}, "a scatter works in place on a copy of its operand (FSN015)"),
         (SCATTER, {"pins": ("v,y",)}, "(FSN015)"),
+        (ARGMAX, {"forbid": ("m,i",)}, "%m, %i cannot be apart: two of them are results of one op"),
         (LAYERS, {"pins": ("m0,b0,e0", "m1,b1")}, "layers that are alike have one plan, and their pins differ"),
     ],
 )  # fmt: skip
