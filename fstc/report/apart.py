@@ -18,6 +18,7 @@ from fstc.support.codes import CODES
 
 MOST = 8
 COLUMNS = ("code", "between", "and", "MB between", "price", "reason", "ask")
+ALTERNATIVES = ("FSN032", "FSN042")  # what was tried and is slower: nothing is apart for it
 ABOVE_FLOOR = "FSN050"  # its gain is what it costs to stay apart; that of the others, what it costs to be one
 
 
@@ -60,7 +61,8 @@ def apart_table(plan: Plan, every: bool = False) -> list[str | Table]:
         title = "not stitched, the dearest first; ask on with fstc plan FILE --why-not A B"
         blocks.append(Table(COLUMNS, tuple(row for _, row in shown), title=title))
     more = [f"{len(rows) - len(shown)} more pairs"] if len(rows) > len(shown) else []
-    alone = Counter(t.decision.code for t in told if not t.decision.accepted and not (t.left and t.right))
+    declined = (t for t in told if not t.decision.accepted and t.decision.code not in ALTERNATIVES)
+    alone = Counter(t.decision.code for t in declined if not (t.left and t.right))
     more += [f"{code} {CODES[code].meaning} x {n}" for code, n in sorted(alone.items()) if code in CODES]
     if more:
         blocks.append(f"and {', '.join(more)}: --explain")

@@ -253,8 +253,7 @@ def test_equal_launches_of_a_long_plan_share_a_row(fstc: Fstc) -> None:
     path = written("layers.fir", stacked(12))
     shown = fstc("plan", path).out
     assert len(shown.splitlines()) <= 20
-    rows = shown.splitlines()[3:]
-    each = fstc("plan", path, "--all").out.splitlines()[3:]
+    rows, each = (text.split("\n\n")[1].splitlines()[1:] for text in (shown, fstc("plan", path, "--all").out))
     assert sum(int(row[len(row.split("  ")[0]) :].split()[0]) for row in rows if "  " in row) == len(each)
     assert any("layer11" in row for row in each)
 
