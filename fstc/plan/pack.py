@@ -1,18 +1,19 @@
-"""Kernel packing: independent kernels of one level share a launch, each on its own range of blocks.
+"""Kernel packing: independent kernels share a launch, each on its own range of blocks.
 
-Example: twelve Adam updates from 64 to 9.4 million elements become one launch of twelve ranges.
+Example: twelve Adam updates from 64 to 9.4 million elements become one launch of twelve ranges. Kernels of one level
+are packed first; those that may run later or earlier then change their launch where that gains (slack.py).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from fstc.device.device import Device
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
+from fstc.plan.slack import Item, launch_time, shift, side_by_side
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MOST_PARTS = 64
@@ -20,12 +21,9 @@ THREADS = (256, 128, 512)
 OPEN = 4  # groups that another kernel may still join
 
 
-Item = tuple[Members, Placed]
-
-
 @dataclass
 class Packer:
-    """Joins independent clusters of one level; ``decisions`` are what it did."""
+    """Joins independent clusters; ``decisions`` are what it did."""
 
     pricer: Pricer
     packs: bool  # whether the strategy shares launches at all
@@ -38,19 +36,29 @@ class Packer:
         by_level: dict[int, list[Members]] = {}
         for key in partition.sort():
             by_level.setdefault(levels[key], []).append(partition.members[key])
-        return [group for level in sorted(by_level) for group in self._groups(by_level[level])]
+        gains: dict[Members, float] = {}
+        groups = [group for level in sorted(by_level) for group in self._groups(by_level[level], gains)]
+        if self.packs:
+            for move in shift(groups, partition, self._together, self._alone, self.pricer.device):
+                gains.pop(move.members, None)
+                gains[move.members] = move.gain
+        self._record(groups, gains)
+        return groups
 
-    def _groups(self, clusters: list[Members]) -> list[list[Item]]:
+    def _groups(self, clusters: list[Members], gains: dict[Members, float]) -> list[list[Item]]:
+        """Clusters of one level; ``gains`` by those that joined others."""
         items = [(members, self._placed(members)) for members in clusters]
         if len(items) < 2 or not self.packs:
             return [[item] for item in items]
-        in_place = [i for i in items if self.pricer.scatters(i[0]) or not self.pinned.isdisjoint(i[0])]
+        in_place = [i for i in items if self._alone(i)]
         closed: list[list[Item]] = []
         open_groups: list[list[Item]] = []
         for item in (i for i in items if i not in in_place):
             for group in open_groups:
-                joined = self._join([*group, item])
+                now = launch_time(group, self.pricer.device) + item[1].estimate.time
+                joined = self._together([*group, item], now)
                 if joined is not None:
+                    gains[item[0]] = now - launch_time(joined, self.pricer.device)
                     group[:] = joined
                     break
             else:
@@ -59,18 +67,34 @@ class Packer:
                     closed.append(open_groups.pop(0))
         return closed + open_groups + [[item] for item in in_place]
 
+    def _alone(self, item: Item) -> bool:
+        """Whether a cluster shares its launch with none."""
+        return self.pricer.scatters(item[0]) or not self.pinned.isdisjoint(item[0])
+
+    def _record(self, groups: list[list[Item]], gains: dict[Members, float]) -> None:
+        first = {members: group[0][0] for group in groups for members, _ in group}
+        for members, gain in gains.items():
+            if first[members] != members:
+                left, right = self.pricer.name(first[members]), self.pricer.name(members)
+                reason = "independent kernels share one launch"
+                self.decisions.append(
+                    Decision(code="FSN003", accepted=True, left=left, right=right, gain_us=gain, reason=reason)
+                )
+
     def _placed(self, members: Members) -> Placed:
         placed = self.pricer.place(members)
         if isinstance(placed, Refusal):
             raise FstcError(Diagnostic("FST0411", f"{self.pricer.name(members)} fits no kernel: {placed.reason}"))
         return placed
 
-    def _join(self, items: list[Item]) -> list[Item] | None:
-        """The items placed for one block size, when a single launch of them is predicted to be faster."""
+    def _together(self, items: list[Item], beat: float) -> list[Item] | None:
+        """The items placed for one block size, when a single launch of them is predicted to take less than ``beat``."""
+        if len(items) == 1:
+            alone = self._placed(items[0][0])
+            return [(items[0][0], alone)] if alone.estimate.time < beat else None
         pointers = sum(len(p.pattern.graph.inputs) + len(p.pattern.graph.outputs) for _, p in items)
         if len(items) > MOST_PARTS or pointers > MOST_POINTERS:
             return None
-        now = side_by_side([p for _, p in items[:-1]], self.pricer.device) + items[-1][1].estimate.time
         best: tuple[float, list[Item]] | None = None
         common = {p.schedule.threads for _, p in items}
         sizes = (common.pop(),) if len(common) == 1 else THREADS
@@ -82,29 +106,7 @@ class Packer:
                     break
                 made.append((members, again))
             else:
-                time = side_by_side([p for _, p in made], self.pricer.device)
-                if time < now and (best is None or time < best[0]):
+                time = launch_time(made, self.pricer.device)
+                if time < beat and (best is None or time < best[0]):
                     best = (time, made)
-        if best is None:
-            return None
-        left, right = self.pricer.name(items[0][0]), self.pricer.name(items[-1][0])
-        reason = "independent kernels share one launch"
-        self.decisions.append(
-            Decision(code="FSN003", accepted=True, left=left, right=right, gain_us=now - best[0], reason=reason)
-        )
-        return best[1]
-
-
-def side_by_side(placed: list[Placed], device: Device) -> float:
-    """Microseconds of one launch of independent parts: they fill the device together, the longest is waited for.
-
-    A part that uses a share of the SMs costs that share of its time; the parts with the least room slow the others.
-    """
-    resident = min(p.estimate.blocks_per_sm for p in placed)
-    longest = total = 0.0
-    for p in placed:
-        slowed = max(1.0, min(p.estimate.blocks_per_sm, 4) / max(resident, 1))
-        body = (p.estimate.time - device.launch_us) * slowed
-        longest = max(longest, body)
-        total += body * min(1.0, p.blocks / device.sms)
-    return device.launch_us + max(longest, total)
+        return None if best is None else best[1]
