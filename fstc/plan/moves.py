@@ -7,6 +7,7 @@ when the accurate one predicts less time for all kernels that it touches.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from fstc.plan.pricer import Members, users_of
 ROUNDS = 4
 MOST_ASIDE = 16  # clusters of a plan in which ops move between readers of one tensor
 MOST_REPEATED = 32  # ops of a region that are tried as repeated by their users
+MOST_BEFORE = 6  # ops before one of them that are repeated with it, so that it waits for less
 
 
 @dataclass(frozen=True)
@@ -228,9 +230,20 @@ class Mover:
         return gained > 0
 
     def repeatable(self, most: int) -> list[Members]:
-        """Ops with several users, each with what comes along, the largest results first."""
-        several = [n for n in self._by_size() if len(self.partition.users[n]) > 1]
-        return [self._chain(n) for n in several[:most]]
+        """Ops with several users, the largest results first: each with what comes for nothing, and with all before it
+        that can be repeated, so that its users wait for less.
+        """
+        several = [n for n in self._by_size() if len(self.partition.users[n]) > 1][:most]
+        return list(dict.fromkeys(chain for n in several for chain in (self._chain(n), self._chain(n, MOST_BEFORE))))
+
+    def only_for(self, n: int, members: Members) -> Members:
+        """One of the members, and those of them that are there for it alone."""
+        pricer, found = self.judge.pricer, {n}
+        for m in sorted(members, reverse=True):
+            uses = self.partition.users[m]
+            if m < n and uses and found.issuperset(uses) and pricer.results.isdisjoint(pricer.graph.nodes[m].outputs):
+                found.add(m)
+        return frozenset(found)
 
     def _by_size(self) -> list[int]:
         """Ops that their users may repeat, the largest results first."""
@@ -247,18 +260,24 @@ class Mover:
             return False
         return all(pricer.graph.nodes[u].op.form is not Form.SCATTER for u in self.partition.users[n])
 
-    def _chain(self, n: int) -> Members:
-        """An op and those before it that read less than they make: with it they come for nothing."""
+    def _chain(self, n: int, most: int = 0) -> Members:
+        """An op and those before it that read less than they make: with it they come for nothing.
+
+        Besides them ``most`` others that can be repeated, the nearest first.
+        """
         pricer, graph = self.judge.pricer, self.judge.pricer.graph
-        found, stack = {n}, [n]
-        while stack:
-            for v in graph.nodes[stack.pop()].inputs:
+        found, queue = {n}, deque([n])
+        while queue:
+            for v in graph.nodes[queue.popleft()].inputs:
                 for p in pricer.producers(v):
+                    if p in found or not self._repeatable(p):
+                        continue
                     node = graph.nodes[p]
-                    read = sum(graph.type(i).nbytes for i in node.inputs)
-                    if p not in found and self._repeatable(p) and read < graph.type(node.outputs[0]).nbytes:
+                    free = sum(graph.type(i).nbytes for i in node.inputs) < graph.type(node.outputs[0]).nbytes
+                    if free or most > 0:
+                        most -= not free
                         found.add(p)
-                        stack.append(p)
+                        queue.append(p)
         return frozenset(found)
 
     def _repeated(self, n: int) -> float:

@@ -16,10 +16,11 @@ from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.judge import EQUAL
 from fstc.plan.moves import Mover, wait_in_circles
-from fstc.plan.pack import Packer, side_by_side
+from fstc.plan.pack import Packer
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members, users_of
 from fstc.plan.refine import Refiner
+from fstc.plan.slack import side_by_side
 
 MOST_CLUSTERS = 12
 MOST_REPEATED = 12  # ops that are tried as computed by each of their users
@@ -97,6 +98,7 @@ class Polisher:
         self.mover.partition = partition
         yield from self._merged(partition)
         yield from self._moved(partition)
+        yield from self._detached(partition)
         yield from self._parted(partition)
 
     def _merged(self, partition: Partition) -> Iterator[Neighbour]:
@@ -116,6 +118,24 @@ class Polisher:
                 changed = self.mover.with_moved(ops, source, target)
                 if changed is not None and judge.forbidden([grown], grown) is None:
                     yield Neighbour(changed, judge.pricer.name(ops), judge.pricer.name(members[target]))
+
+    def _detached(self, partition: Partition) -> Iterator[Neighbour]:
+        """Results that nothing else in their cluster reads, with what is there for them alone, as clusters of their own.
+
+        They may then run in a launch that comes later.
+        """
+        judge, members = self.refiner.judge, partition.members
+        whole = frozenset().union(*judge.steering.kept)
+        for key, own in members.items():
+            for n in sorted(own) if whole.isdisjoint(own) else ():
+                if own.isdisjoint(partition.users[n]):
+                    ops = self.mover.only_for(n, own)
+                    if ops != own:
+                        rest = [m for k, m in members.items() if k != key]
+                        name = judge.pricer.name(own - ops)
+                        yield Neighbour(
+                            Partition([*rest, own - ops, ops], partition.users), name, judge.pricer.name(ops)
+                        )
 
     def _parted(self, partition: Partition) -> Iterator[Neighbour]:
         """Clusters that fall apart, by themselves or when an op is computed by each of its users."""

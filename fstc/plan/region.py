@@ -33,11 +33,12 @@ from fstc.plan.measured import NOTHING as UNMEASURED
 from fstc.plan.measured import Measured
 from fstc.plan.moves import Mover
 from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
-from fstc.plan.pack import Item, Packer, side_by_side
+from fstc.plan.pack import Packer
 from fstc.plan.polish import Polisher
 from fstc.plan.pricer import Equal, Pricer
 from fstc.plan.refine import Refiner
 from fstc.plan.search import search
+from fstc.plan.slack import Item, side_by_side
 from fstc.plan.split import Split, split_choices
 from fstc.plan.steer import Steering, names_of, repeated, steered
 from fstc.plan.wishes import NotSplit, Refused, Wishes

@@ -8,7 +8,8 @@ folds of up to ``MOST_FOLDS`` such ops are tried, and all choices of reductions 
 itself considers.
 
 The search is A* over downsets. Its bound, a launch and the bytes that surely cross the memory at the full rate, is
-never above a price (asserted for each price asked for), so the result is exact. ``cheapest_by_partitions`` finds the
+never above a price (asserted for each price asked for), so the result is exact. With a ``limit``, the time of a plan
+that is known, what cannot undercut it is not looked at; mostly that proves that nothing does. ``cheapest_by_partitions`` finds the
 same by listing all set partitions, for tests of this module itself.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 from itertools import chain, combinations
 from math import inf, prod
 
@@ -27,12 +28,13 @@ from fstc.ir.ops.opdef import Form, Kind
 from fstc.ir.pattern import Pattern, Refusal, make_pattern
 from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract, structural_hash
-from fstc.plan.candidate import Placed, best, facts_of
+from fstc.plan.candidate import Facts, Placed, best, facts_of
 from fstc.plan.folding import folded_ops
-from fstc.plan.pack import THREADS, side_by_side
+from fstc.plan.pack import THREADS
 from fstc.plan.pricer import MOST_POINTERS
+from fstc.plan.slack import side_by_side
 from fstc.plan.split import split_choices
-from fstc.plan.work import costs
+from fstc.plan.work import slots_of
 
 MOST_FOLDS = 5  # ops that may be folded beside the planner's own; those with the most users
 OVERLAP = 0.05  # the share of each term that the latency-evaluator adds to the one that binds
@@ -85,7 +87,8 @@ class Prices:
     def at_least(self, part: Part) -> Least:
         """Each term of the latency-evaluator at the rate of as many SMs as can have a block; infinite for no kernel.
 
-        Bytes cross the DRAM and the L2 once, and each op is executed for each element at least.
+        Bytes cross the DRAM and the L2 once, each phase waits for the memory once, and each op is executed once for
+        each element of its result at the place where it is computed for fewest.
         """
         if part.hash not in self.least:
             self.least[part.hash] = self._at_least(make_pattern(part.graph))
@@ -94,14 +97,26 @@ class Prices:
     def _at_least(self, pattern: Pattern) -> Least:
         if pattern.refusal is not None:
             return Least(inf, inf)
-        device, used = self.device, set(pattern.used)
+        device, facts = self.device, facts_of(pattern, self.device)
         blocks = prod(pattern.extent(a) for a in pattern.used if a not in pattern.columns)
-        size = facts_of(pattern).bytes
-        work = sum(cost * prod(pattern.extent(a) for a in axes & used) for axes, cost in costs(pattern))
-        memory, l2 = size / (device.dram_gbps * 1e3), size / (device.l2_gbps * 1e3)
-        issue = work / (device.sms * device.fp32_per_clock * device.clock_ghz * 1e3)
-        share = max(memory, l2, issue) + OVERLAP * (memory + l2 + issue)
-        return Least(device.launch_us + share / min(1.0, blocks / device.sms), share)
+        memory, l2 = facts.bytes / (device.dram_gbps * 1e3), facts.bytes / (device.l2_gbps * 1e3)
+        issue = self._work(facts) / (device.sms * device.fp32_per_clock * device.clock_ghz * 1e3)
+        beside = OVERLAP * (memory + l2 + issue)
+        busy = min(1.0, blocks / device.sms)
+        latency = pattern.phases() * device.dram_latency_us
+        alone = device.launch_us + max(max(memory, l2, issue) / busy, latency) + beside / busy
+        return Least(alone, max(memory, l2, issue) + beside)
+
+    def _work(self, facts: Facts) -> float:
+        """Thread-instructions of the ops alone, without loads, stores and what is computed in several places."""
+        pattern, graph = facts.pattern, facts.pattern.graph
+        least: dict[int, float] = {}
+        for instance in pattern.instances.values():
+            node = graph.values[instance.value].node
+            if instance.role == "op" and node >= 0:
+                size = prod(pattern.extent(a) for a in instance.depends if a in pattern.axes.extents)
+                least[node] = min(size, least.get(node, inf))
+        return sum(size * slots_of(graph.nodes[n].op, self.device) for n, size in least.items())
 
 
 @dataclass(frozen=True)
@@ -121,9 +136,9 @@ class Optimum:
         return f"{launches}; folded: {names(sorted(self.folded)) or '-'}"
 
 
-def optimum(graph: Graph, device: Device, prices: Prices) -> Optimum:
-    """The least predicted time of a region's graph, over splits, folds and sets of launches."""
-    return cheapest(spaces(graph, device, prices))
+def optimum(graph: Graph, device: Device, prices: Prices, limit: float = inf) -> Optimum | None:
+    """The least predicted time of a region's graph, over splits, folds and sets of launches; None: ``limit`` or more."""
+    return cheapest(spaces(graph, device, prices), limit)
 
 
 def spaces(graph: Graph, device: Device, prices: Prices) -> list[Space]:
@@ -176,6 +191,7 @@ class Space:
     leasts: dict[int, Least] = field(default_factory=dict)
     groupings: dict[int, list[tuple[float, list[list[int]]]]] = field(default_factory=dict)
     known: dict[int, float] = field(default_factory=dict)
+    above: dict[int, float] = field(default_factory=dict)  # what a launch takes at least, where that was enough to know
     chosen: dict[int, list[list[int]]] = field(default_factory=dict)  # the parts of a priced launch
 
     def __post_init__(self) -> None:
@@ -274,20 +290,28 @@ class Space:
     def bound(self, mask: int) -> float:
         """Microseconds that launches of these members take at least, however they are arranged.
 
-        Outputs are written and inputs read once;  Where an op reads a
-        part of its operand, reads do not count.
+        Outputs are written and inputs read once, except where an op reads a part of its operand. The loads of phases
+        that follow each other wait for the memory one after the other.
         """
         if mask not in self.bounds:
             inside = frozenset().union(*(self.computed[n] for n in self.nodes(mask)))
             moved = self.outputs(mask)
             if all(self.graph.nodes[n].op.form in WHOLE for n in inside):
                 moved += self.inputs(mask)
-            size = sum(self.graph.type(v).nbytes for v in moved)
+            memory = sum(self.graph.type(v).nbytes for v in moved) / (self.device.dram_gbps * 1e3)
+            latency = self.phases(mask) * self.device.dram_latency_us
             waits = any(mask >> self.rank[a] & mask >> self.rank[b] & 1 for a, b in self.apart)
-            self.bounds[mask] = (1 + waits) * self.device.launch_us + (1 + OVERLAP) * size / (
-                self.device.dram_gbps * 1e3
-            )
+            self.bounds[mask] = (1 + waits) * self.device.launch_us + max(memory, latency) + OVERLAP * memory
         return self.bounds[mask] if mask else 0.0
+
+    def phases(self, mask: int) -> int:
+        """The most reductions that follow each other, and what comes behind the last."""
+        found: dict[int, tuple[int, bool]] = {}
+        for i in bits(mask):
+            number, behind = max((found[p] for p in bits(self.before[i] & mask)), default=(0, False))
+            reduces = self.graph.nodes[self.members[i]].op.form is Form.REDUCE
+            found[i] = (number + 1, False) if reduces else (number, True)
+        return max((number + behind for number, behind in found.values()), default=0)
 
     def legal(self, mask: int) -> bool:
         if any(mask >> self.rank[a] & mask >> self.rank[b] & 1 for a, b in self.apart):
@@ -310,45 +334,60 @@ class Space:
             self.groupings[mask] = sorted(found, key=lambda way: way[0])
         return self.groupings[mask]
 
-    def price(self, mask: int) -> float:
-        """Microseconds of one launch of these members at its best: one pattern, or several packed."""
-        if mask not in self.known:
-            found = inf
-            for least, groups in self.ways(mask):
-                if least >= found:
-                    break
-                time = self._launch(groups)
-                assert time >= max(least, self.bound(mask)) * (1 - 1e-9), "a bound is above a price"
-                if time < found:
-                    found, self.chosen[mask] = time, groups
-            self.known[mask] = found
-        return self.known[mask]
+    def price(self, mask: int, budget: float = inf) -> float:
+        """Microseconds of one launch of these members at its best: one pattern, or several packed.
 
-    def _launch(self, groups: list[list[int]]) -> float:
+        Infinite where that is ``budget`` or more.
+        """
+        if mask in self.known:
+            return self.known[mask]
+        if self.above.get(mask, 0.0) >= budget:
+            return inf
+        found = inf
+        for least, groups in self.ways(mask):
+            if least >= min(found, budget):
+                break
+            time = self._launch(groups, min(found, budget))
+            assert time >= max(least, self.bound(mask)) * (1 - 1e-9), "a bound is above a price"
+            if time < found:
+                found, self.chosen[mask] = time, groups
+        if found >= budget < inf:
+            self.above[mask] = budget
+            return inf
+        self.known[mask] = found
+        return found
+
+    def _launch(self, groups: list[list[int]], budget: float) -> float:
+        """Infinite where some part alone takes ``budget`` or more."""
         parts = [self.part(sum(g)) for g in groups]
         if sum(len(p.graph.inputs) + len(p.graph.outputs) for p in parts) > MOST_POINTERS:
             return inf
-        own = [self.prices.place(p) for p in parts]
-        placed = [p for p in own if isinstance(p, Placed)]
-        if len(placed) < len(own):
-            return inf
+        placed: list[Placed] = []
+        for part in sorted(parts, key=lambda p: -self.prices.at_least(p).alone):
+            own = self.prices.place(part)
+            if isinstance(own, Refusal) or (own.estimate.time >= budget and len(parts) > 1):
+                return inf
+            placed.append(own)
         if len(placed) == 1:
             return placed[0].estimate.time
         common = {p.schedule.threads for p in placed}
-        least = inf
-        for threads in tuple(common) if len(common) == 1 else THREADS:
-            again = [
-                p if p.schedule.threads == threads else self.prices.place(part, threads)
-                for part, p in zip(parts, placed, strict=True)
-            ]
-            made = [p for p in again if isinstance(p, Placed)]
-            if len(made) == len(again):
-                least = min(least, side_by_side(made, self.device))
-        return least
+        sizes = tuple(common) if len(common) == 1 else THREADS
+        return min(self._packed(parts, threads) for threads in sizes)
+
+    def _packed(self, parts: list[Part], threads: int) -> float:
+        made = []
+        for part in parts:
+            own = self.prices.place(part)
+            again = own if isinstance(own, Placed) and own.schedule.threads == threads else None
+            again = again or self.prices.place(part, threads)
+            if isinstance(again, Refusal):
+                return inf
+            made.append(again)
+        return side_by_side(made, self.device)
 
 
-def cheapest(found: Sequence[Space]) -> Optimum:
-    """A* over the downsets of all spaces at once.
+def cheapest(found: Sequence[Space], limit: float = inf) -> Optimum | None:
+    """A* over the downsets of all spaces at once; None when all plans take ``limit`` or more.
 
     The heap has states (a downset twice) and steps between two: first at their bound, then at the floor of their
     patterns, then at their price.
@@ -356,8 +395,14 @@ def cheapest(found: Sequence[Space]) -> Optimum:
     reached = {(n, 0): 0.0 for n in range(len(found))}
     came: dict[tuple[int, int], int] = {}
     done: set[tuple[int, int]] = set()
-    heap = [(space.bound(space.full), n, 0, 0) for n, space in enumerate(found)]
-    heapify(heap)
+    heap: list[tuple[float, int, int, int]] = []
+
+    def push(time: float, n: int, state: int, goal: int) -> None:
+        if time < limit:
+            heappush(heap, (time, n, state, goal))
+
+    for n, space in enumerate(found):
+        push(space.bound(space.full), n, 0, 0)
     while heap:
         least, n, state, goal = heappop(heap)
         space = found[n]
@@ -370,22 +415,20 @@ def cheapest(found: Sequence[Space]) -> Optimum:
             step = goal ^ state
             floor = space.floor(step) if step not in space.known else 0.0
             if reached[n, state] + floor + ahead > least:
-                heappush(heap, (reached[n, state] + floor + ahead, n, state, goal))
+                push(reached[n, state] + floor + ahead, n, state, goal)
                 continue
-            time = reached[n, state] + space.price(step)
+            time = reached[n, state] + space.price(step, limit - reached[n, state] - ahead)
             if time < reached.get((n, goal), inf):
                 reached[n, goal], came[n, goal] = time, state
-                heappush(heap, (time + ahead, n, goal, goal))
+                push(time + ahead, n, goal, goal)
             continue
         done.add((n, state))
         for after in space.downsets:
             if after != state and after & state == state and space.legal(after ^ state):
                 step = after ^ state
                 time = space.known[step] if step in space.known else space.bound(step)
-                time += reached[n, state] + space.bound(space.full ^ after)
-                if time < inf:
-                    heappush(heap, (time, n, state, after))
-    raise AssertionError("some op has no kernel of its own")
+                push(time + reached[n, state] + space.bound(space.full ^ after), n, state, after)
+    return None
 
 
 def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[tuple[int, ...], ...], ...]:
