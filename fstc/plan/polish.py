@@ -8,10 +8,12 @@ region has few kernels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
 
+from fstc.ir.ops.opdef import Form
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.judge import EQUAL
@@ -25,6 +27,9 @@ MOST_CLUSTERS = 12
 MOST_REPEATED = 12  # ops that are tried as computed by each of their users
 MOST_NEIGHBOURS = 96  # looked at in one round
 ROUNDS = 4
+WORTH = 0.98  # of the time now: what must remain above it is not priced
+WHOLE = (Form.ELEMENTWISE, Form.CONSTANT, Form.IOTA, Form.BROADCAST, Form.RESHAPE, Form.TRANSPOSE, Form.REDUCE)
+"""Forms that read every element of their operands and write every element of their results."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Polisher:
         for _ in range(ROUNDS):
             best: tuple[float, Neighbour] | None = None
             for found in islice(self._neighbours(self.refiner.partition), MOST_NEIGHBOURS):
-                time = self._total(found)
+                time = self._total(found, now)
                 if time < now * EQUAL and (best is None or time < best[0]):
                     best = time, found
             if best is None:
@@ -82,14 +87,29 @@ class Polisher:
         launches = Packer(pricer, self.packer.packs, self.packer.pinned).run(partition)
         return sum(side_by_side([placed for _, placed in launch], pricer.device) for launch in launches)
 
-    def _total(self, found: Neighbour) -> float:
-        if not found.folded:
-            return self.total(found.partition)
+    def _total(self, found: Neighbour, now: float) -> float:
+        """The total of a neighbour; infinite where it cannot be worth having against ``now``."""
         judge = self.refiner.judge
-        with judge.pricer.folding(found.folded):
-            if any(judge.forbidden([m], m) is not None for m in found.partition.members.values()):
+        with judge.pricer.folding(found.folded) if found.folded else nullcontext():
+            if self._least(found.partition) > now * WORTH:
+                return inf
+            if found.folded and any(judge.forbidden([m], m) is not None for m in found.partition.members.values()):
                 return inf
             return self.total(found.partition)
+
+    def _least(self, partition: Partition) -> float:
+        """A lower bound that needs no placement: a launch for each level, and all bytes at the full rate."""
+        pricer = self.refiner.judge.pricer
+        size = sum(map(self._bytes, partition.members.values()))
+        levels = 1 + max(partition.levels().values())
+        return levels * pricer.device.launch_us + 1.05 * size / (pricer.device.dram_gbps * 1e3)
+
+    def _bytes(self, members: Members) -> int:
+        """What a kernel moves, unless it reads or writes only a part of a tensor."""
+        pricer = self.refiner.judge.pricer
+        if any(pricer.graph.nodes[n].op.form not in WHOLE for n in pricer.nodes_of(members)):
+            return 0
+        return sum(pricer.graph.type(v).nbytes for v in (*pricer.reads_of(members), *pricer.outputs_of(members)))
 
     def _neighbours(self, partition: Partition) -> Iterator[Neighbour]:
         self.mover.partition = partition
