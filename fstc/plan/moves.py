@@ -236,6 +236,10 @@ class Mover:
         several = [n for n in self._by_size() if len(self.partition.users[n]) > 1][:most]
         return list(dict.fromkeys(chain for n in several for chain in (self._chain(n), self._chain(n, MOST_BEFORE))))
 
+    def everything(self) -> Members:
+        """All ops that their users can repeat."""
+        return frozenset(self._by_size())
+
     def only_for(self, n: int, members: Members) -> Members:
         """One of the members, and those of them that are there for it alone."""
         pricer, found = self.judge.pricer, {n}

@@ -153,21 +153,44 @@ class Polisher:
                         yield Neighbour(Partition([*rest, own - ops, ops], partition.users), name, judge.pricer.name(ops))
 
     def _parted(self, partition: Partition) -> Iterator[Neighbour]:
-        """Clusters that fall apart, by themselves or when an op is computed by each of its users."""
-        pricer, kept = self.refiner.judge.pricer, self.refiner.judge.steering.kept
-        whole = frozenset().union(*kept)
-        for chain in (frozenset[int](), *self.mover.repeatable(MOST_REPEATED)):
+        """Other clusters, when an op is computed by each of its users, or all are that can be, or none more.
+
+        Either the clusters fall apart, or all that values connect is one cluster; where all ops are repeated that can
+        be, the others are also tried alone.
+        """
+        pricer = self.refiner.judge.pricer
+        several = self.mover.repeatable(MOST_REPEATED)
+        every = self.mover.everything()
+        for chain in dict.fromkeys((frozenset[int](), *several, every)):
             with pricer.folding(chain):
                 users = users_of(pricer, (n for n in partition.users if n not in chain))
-                clusters = [
-                    part
-                    for m in partition.members.values()
-                    for part in ([m] if not whole.isdisjoint(m) else connected(m - chain, users))
-                ]
-                circle = wait_in_circles(clusters, users)
-            if not circle and (chain or len(clusters) > len(partition.members)):
-                name = pricer.name(chain or min(partition.members.values(), key=min))
-                yield Neighbour(Partition(clusters, users), name, "", chain)
+                ways = [self._apart(partition, chain, users), self._strands(users)]
+                ways += [[frozenset({n}) for n in users]] if chain == every else []
+                circle = [wait_in_circles(clusters, users) for clusters in ways]
+            for clusters, waits in zip(ways, circle, strict=True):
+                if clusters and not waits and (chain or set(clusters) != set(partition.members.values())):
+                    name = pricer.name(chain or min(partition.members.values(), key=min))
+                    yield Neighbour(Partition(clusters, users), name, "", chain)
+
+    def _apart(
+        self, partition: Partition, chain: Members, users: Mapping[int, Sequence[int]]
+    ) -> list[Members]:
+        """The clusters without some ops, those that are not connected any more apart."""
+        whole = frozenset().union(*self.refiner.judge.steering.kept)
+        return [
+            part
+            for m in partition.members.values()
+            for part in ([m] if not whole.isdisjoint(m) else connected(m - chain, users))
+        ]
+
+    def _strands(self, users: Mapping[int, Sequence[int]]) -> list[Members]:
+        """All that is connected, except by a value that has to cross a launch; nothing where wishes are to be kept."""
+        judge = self.refiner.judge
+        if judge.steering.kept or judge.steering.pinned or judge.steering.apart:
+            return []
+        across = {frozenset(pair) for pair in judge.partial}
+        inside = {n: [u for u in found if frozenset({n, u}) not in across] for n, found in users.items()}
+        return connected(frozenset(users), inside)
 
 
 def connected(members: Members, users: Mapping[int, Sequence[int]]) -> list[Members]:
