@@ -8,7 +8,6 @@ region has few kernels.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from math import inf
@@ -26,8 +25,12 @@ from fstc.plan.refine import Refiner
 MOST_CLUSTERS = 12
 MOST_REPEATED = 12  # ops that are tried as computed by each of their users
 MOST_NEIGHBOURS = 96  # looked at in one round
-ROUNDS = 4
-WORTH = 0.98  # of the time now: what must remain above it is not priced
+ROUNDS = 12
+NEAR = 1.25  # of the fastest choice of splits: what is polished
+FAR, FARTHER = 2.0, 0.6  # what is polished, too: up to this, with a lower bound below that
+FEW = 24  # ops of a region in which two changes are tried together
+AHEAD = 4  # first changes that are followed by a second, though they do not gain
+WORTH = 0.94  # of the time now: what must remain above it is not priced
 WHOLE = (Form.ELEMENTWISE, Form.CONSTANT, Form.IOTA, Form.BROADCAST, Form.RESHAPE, Form.TRANSPOSE, Form.REDUCE)
 """Forms that read every element of their operands and write every element of their results."""
 
@@ -48,19 +51,54 @@ class Polisher:
     def __init__(self, refiner: Refiner, mover: Mover, packer: Packer) -> None:
         self.refiner, self.mover, self.packer = refiner, mover, packer
 
-    def run(self) -> None:
-        if len(self.refiner.partition.members) > MOST_CLUSTERS:
+    def run(self, fastest: float) -> None:
+        """``fastest``: what another choice of splits takes; what is slower and cannot be much faster is left alone."""
+        refiner = self.refiner
+        if len(refiner.partition.members) > MOST_CLUSTERS:
             return
-        now = self.total(self.refiner.partition)
+        now, least = self.total(refiner.partition), self.floor()
+        if now > NEAR * fastest and (now > FAR * fastest or least > FARTHER * fastest):
+            return
+        deep = len(refiner.partition.users) <= FEW and least < FARTHER * now
         for _ in range(ROUNDS):
-            best: tuple[float, Neighbour] | None = None
-            for found in islice(self._neighbours(self.refiner.partition), MOST_NEIGHBOURS):
-                time = self._total(found, now)
-                if time < now * EQUAL and (best is None or time < best[0]):
-                    best = time, found
-            if best is None:
+            found = self._ranked(now)
+            if found and found[0][0] < now * EQUAL:
+                now = self._take(*found[0], now)
+                continue
+            second = self._second(found[:AHEAD], now) if deep else None
+            if second is None:
                 return
-            now = self._take(*best, now)
+            first, time, following = second
+            self._take(now, first, now)
+            now = self._take(time, following, now)
+
+    def _ranked(self, now: float) -> list[tuple[float, Neighbour]]:
+        """Neighbours of the partition, the fastest first."""
+        found = list(islice(self._neighbours(self.refiner.partition), MOST_NEIGHBOURS))
+        priced = [(time, neighbour) for neighbour in found if (time := self._total(neighbour, now)) < inf]
+        return sorted(priced, key=lambda p: p[0])
+
+    def _second(
+        self, found: list[tuple[float, Neighbour]], now: float
+    ) -> tuple[Neighbour, float, Neighbour] | None:
+        """Two changes that gain together, where the first alone does not."""
+        refiner, before = self.refiner, self.refiner.partition
+        best: tuple[Neighbour, float, Neighbour] | None = None
+        for _, first in found:
+            with refiner.judge.pricer.folding(first.folded):
+                refiner.partition = first.partition
+                following = self._ranked(now)
+                refiner.partition = before
+            if following and following[0][0] < (best[1] if best else now * EQUAL):
+                best = first, *following[0]
+        return best
+
+    def floor(self) -> float:
+        """A lower bound of the whole: a launch, a second behind split reductions, and what crosses the memory."""
+        refiner = self.refiner
+        size = self._bytes(frozenset(refiner.partition.users))
+        device = refiner.judge.pricer.device
+        return (1 + bool(refiner.judge.partial)) * device.launch_us + 1.05 * size / (device.dram_gbps * 1e3)
 
     def _take(self, time: float, found: Neighbour, before: float) -> float:
         pricer = self.refiner.judge.pricer
@@ -90,7 +128,7 @@ class Polisher:
     def _total(self, found: Neighbour, now: float) -> float:
         """The total of a neighbour; infinite where it cannot be worth having against ``now``."""
         judge = self.refiner.judge
-        with judge.pricer.folding(found.folded) if found.folded else nullcontext():
+        with judge.pricer.folding(found.folded):
             if self._least(found.partition) > now * WORTH:
                 return inf
             if found.folded and any(judge.forbidden([m], m) is not None for m in found.partition.members.values()):
@@ -105,11 +143,14 @@ class Polisher:
         return levels * pricer.device.launch_us + 1.05 * size / (pricer.device.dram_gbps * 1e3)
 
     def _bytes(self, members: Members) -> int:
-        """What a kernel moves, unless it reads or writes only a part of a tensor."""
+        """What a kernel moves: tensors that it reads and writes as a whole."""
         pricer = self.refiner.judge.pricer
-        if any(pricer.graph.nodes[n].op.form not in WHOLE for n in pricer.nodes_of(members)):
-            return 0
-        return sum(pricer.graph.type(v).nbytes for v in (*pricer.reads_of(members), *pricer.outputs_of(members)))
+        nodes = [pricer.graph.nodes[n] for n in pricer.nodes_of(members)]
+        parts = {v for n in nodes if n.op.form not in WHOLE for v in (*n.inputs, *n.outputs)}
+        if any(pricer.graph.values[v].node in members for v in parts - pricer.outputs_of(members)):
+            return 0  # of what comes before, only a part may be wanted
+        moved = (pricer.reads_of(members) | pricer.outputs_of(members)) - parts
+        return sum(pricer.graph.type(v).nbytes for v in moved)
 
     def _neighbours(self, partition: Partition) -> Iterator[Neighbour]:
         self.mover.partition = partition

@@ -44,7 +44,6 @@ from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
 LARGE = 256  # ops: beyond it what loop fusion finds is a start beside others, and only the best is refined
-NEAR = 1.25  # of the fastest choice's time: what is polished
 
 
 @dataclass(frozen=True)
@@ -73,12 +72,12 @@ class Draft:
         device = self.found.judge.pricer.device
         return sum(side_by_side([placed for _, placed in launch], device) for launch in self.launches)
 
-    def polish(self) -> None:
+    def polish(self, fastest: float) -> None:
         if self.delta is None:
             return
         refiner = self.found
         before = refiner.partition
-        Polisher(refiner, Mover(refiner.judge, self.delta, refiner.partition), self.packer).run()
+        Polisher(refiner, Mover(refiner.judge, self.delta, refiner.partition), self.packer).run(fastest)
         if refiner.partition is not before:
             self.packer = replace(self.packer, decisions=[])
             self.launches = self.packer.run(refiner.partition)
@@ -108,9 +107,8 @@ def plan_region(region: Region, floor: int, common: Common, wishes: Wishes) -> P
         raise refused
     fastest = min(d.time for d in drafts)
     for draft in drafts:
-        if draft.time <= NEAR * fastest:
-            with timed("polish"):
-                draft.polish()
+        with timed("polish"):
+            draft.polish(fastest)
     best = min(drafts, key=lambda d: d.time)
     others = tuple(_other_choice(region.graph, other, best) for other in drafts if other is not best)
     with timed("describe"):
