@@ -13,7 +13,7 @@ from math import prod
 from fstc.ir.axes import find_axes
 from fstc.plan.artefact import Decision, Kernel
 from fstc.plan.judge import Judge
-from fstc.plan.pack import Item
+from fstc.plan.launch import Item
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
 

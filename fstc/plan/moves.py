@@ -142,9 +142,9 @@ class Mover:
             found: dict[tuple[int, int], list[int]] = {}
             for n, users in self.partition.users.items():
                 target = home[users[0]] if users else home[n]
-                if target != home[n] and all(home[u] == target for u in users):
-                    if results.isdisjoint(self.judge.pricer.graph.nodes[n].outputs):
-                        found.setdefault((home[n], target), []).append(n)
+                only = target != home[n] and all(home[u] == target for u in users)
+                if only and results.isdisjoint(self.judge.pricer.graph.nodes[n].outputs):
+                    found.setdefault((home[n], target), []).append(n)
             self._sinks = self.partition, found
         return self._sinks[1].get((a, b), ())
 

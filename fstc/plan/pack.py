@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
+from fstc.plan.launch import Item, launch_time
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
-from fstc.plan.slack import Item, launch_time, shift, side_by_side
+from fstc.plan.slack import shift
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MOST_PARTS = 64

@@ -16,8 +16,9 @@ from fstc.ir.ops.opdef import Form
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.judge import EQUAL
+from fstc.plan.launch import side_by_side
 from fstc.plan.moves import Mover, wait_in_circles
-from fstc.plan.pack import Packer, side_by_side
+from fstc.plan.pack import Packer
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members, users_of
 from fstc.plan.refine import Refiner
@@ -78,9 +79,7 @@ class Polisher:
         priced = [(time, neighbour) for neighbour in found if (time := self._total(neighbour, now)) < inf]
         return sorted(priced, key=lambda p: p[0])
 
-    def _second(
-        self, found: list[tuple[float, Neighbour]], now: float
-    ) -> tuple[Neighbour, float, Neighbour] | None:
+    def _second(self, found: list[tuple[float, Neighbour]], now: float) -> tuple[Neighbour, float, Neighbour] | None:
         """Two changes that gain together, where the first alone does not."""
         refiner, before = self.refiner, self.refiner.partition
         best: tuple[Neighbour, float, Neighbour] | None = None
@@ -131,7 +130,9 @@ class Polisher:
         with judge.pricer.folding(found.folded):
             if self._least(found.partition) > now * WORTH:
                 return inf
-            if found.folded and any(judge.forbidden([m], m) is not None for m in found.partition.members.values()):
+            known = () if found.folded else self.refiner.partition.members.values()
+            made = (m for m in found.partition.members.values() if m not in known)
+            if any(judge.forbidden([m], m) is not None for m in made):
                 return inf
             return self.total(found.partition)
 
@@ -145,12 +146,15 @@ class Polisher:
     def _bytes(self, members: Members) -> int:
         """What a kernel moves: tensors that it reads and writes as a whole."""
         pricer = self.refiner.judge.pricer
-        nodes = [pricer.graph.nodes[n] for n in pricer.nodes_of(members)]
-        parts = {v for n in nodes if n.op.form not in WHOLE for v in (*n.inputs, *n.outputs)}
-        if any(pricer.graph.values[v].node in members for v in parts - pricer.outputs_of(members)):
-            return 0  # of what comes before, only a part may be wanted
-        moved = (pricer.reads_of(members) | pricer.outputs_of(members)) - parts
-        return sum(pricer.graph.type(v).nbytes for v in moved)
+        graph, stored = pricer.graph, pricer.outputs_of(members)
+        whole: set[int] = set()
+        for node in (graph.nodes[n] for n in pricer.nodes_of(members)):
+            if node.op.form in WHOLE:
+                whole.update((*node.inputs, *node.outputs))
+            elif any(graph.values[v].node in members and v not in stored for v in node.inputs):
+                return 0  # of what comes before it only a part may be wanted
+        moved = (pricer.reads_of(members) | stored) & whole
+        return sum(graph.type(v).nbytes for v in moved)
 
     def _neighbours(self, partition: Partition) -> Iterator[Neighbour]:
         self.mover.partition = partition
@@ -178,7 +182,7 @@ class Polisher:
                     yield Neighbour(changed, judge.pricer.name(ops), judge.pricer.name(members[target]))
 
     def _detached(self, partition: Partition) -> Iterator[Neighbour]:
-        """Results that nothing else in their cluster reads, with what is there for them alone, as clusters of their own.
+        """Results that nothing else in their cluster reads, with what is there for them alone, apart from it.
 
         They may then run in a launch that comes later.
         """
@@ -191,7 +195,9 @@ class Polisher:
                     if ops != own:
                         rest = [m for k, m in members.items() if k != key]
                         name = judge.pricer.name(own - ops)
-                        yield Neighbour(Partition([*rest, own - ops, ops], partition.users), name, judge.pricer.name(ops))
+                        yield Neighbour(
+                            Partition([*rest, own - ops, ops], partition.users), name, judge.pricer.name(ops)
+                        )
 
     def _parted(self, partition: Partition) -> Iterator[Neighbour]:
         """Other clusters, when an op is computed by each of its users, or all are that can be, or none more.
@@ -206,16 +212,14 @@ class Polisher:
             with pricer.folding(chain):
                 users = users_of(pricer, (n for n in partition.users if n not in chain))
                 ways = [self._apart(partition, chain, users), self._strands(users)]
-                ways += [[frozenset({n}) for n in users]] if chain == every else []
+                ways += [[frozenset({n}) for n in users]] if chain == every and ways[1] else []
                 circle = [wait_in_circles(clusters, users) for clusters in ways]
             for clusters, waits in zip(ways, circle, strict=True):
-                if clusters and not waits and (chain or set(clusters) != set(partition.members.values())):
+                if clusters and not waits and not self._alike(partition, chain, clusters):
                     name = pricer.name(chain or min(partition.members.values(), key=min))
                     yield Neighbour(Partition(clusters, users), name, "", chain)
 
-    def _apart(
-        self, partition: Partition, chain: Members, users: Mapping[int, Sequence[int]]
-    ) -> list[Members]:
+    def _apart(self, partition: Partition, chain: Members, users: Mapping[int, Sequence[int]]) -> list[Members]:
         """The clusters without some ops, those that are not connected any more apart."""
         whole = frozenset().union(*self.refiner.judge.steering.kept)
         return [
@@ -223,6 +227,13 @@ class Polisher:
             for m in partition.members.values()
             for part in ([m] if not whole.isdisjoint(m) else connected(m - chain, users))
         ]
+
+    def _alike(self, partition: Partition, chain: Members, clusters: Sequence[Members]) -> bool:
+        """Whether the kernels compute what they compute now: all users of what is repeated are in its cluster."""
+        home = partition.home
+        if any(home[u] != home[n] for n in chain for u in partition.users[n]):
+            return False
+        return set(clusters) == {rest for m in partition.members.values() if (rest := m - chain)}
 
     def _strands(self, users: Mapping[int, Sequence[int]]) -> list[Members]:
         """All that is connected, except by a value that has to cross a launch; nothing where wishes are to be kept."""

@@ -29,11 +29,12 @@ from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.explore import Width
 from fstc.plan.folding import constants, folded_ops
 from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.launch import Item, side_by_side
 from fstc.plan.measured import NOTHING as UNMEASURED
 from fstc.plan.measured import Measured
 from fstc.plan.moves import Mover
 from fstc.plan.options import CLASSIC, NONE, STITCH, PlanOptions
-from fstc.plan.pack import Item, Packer, side_by_side
+from fstc.plan.pack import Packer
 from fstc.plan.polish import Polisher
 from fstc.plan.pricer import Equal, Pricer
 from fstc.plan.refine import Refiner

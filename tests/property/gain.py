@@ -45,7 +45,9 @@ class Gain:
         return (self.none_us - self.plan_us) / possible
 
     def __str__(self) -> str:
-        found = f"optimum {self.best_us:.2f} us in {len(self.optimum.launches)}" if self.optimum else "no plan is better"
+        found = (
+            f"optimum {self.best_us:.2f} us in {len(self.optimum.launches)}" if self.optimum else "no plan is better"
+        )
         return (
             f"seed {self.seed}: share {self.share:.4f}; plan {self.plan_us:.2f} us in {self.plan.summary.kernels}, "
             f"{found}, none {self.none_us:.2f} us"
