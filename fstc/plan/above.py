@@ -13,9 +13,9 @@ from math import prod
 from fstc.ir.axes import find_axes
 from fstc.plan.artefact import Decision, Kernel
 from fstc.plan.judge import Judge
+from fstc.plan.launch import Item
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
-from fstc.plan.slack import Item
 
 ABOVE = 1.02  # of the floor: a plan that moves no more needs no excuse
 SMALL = 0.005  # of the floor: what is not worth a line

@@ -14,8 +14,8 @@ from fstc.device.occupancy import blocks_per_sm
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
 from fstc.plan.code import Codes
+from fstc.plan.launch import side_by_side
 from fstc.plan.pressure import accumulators, component_bytes
-from fstc.plan.slack import side_by_side
 from fstc.plan.work import written
 
 SCHEMES = ("thread", "warp", "block")

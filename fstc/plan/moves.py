@@ -142,8 +142,8 @@ class Mover:
             found: dict[tuple[int, int], list[int]] = {}
             for n, users in self.partition.users.items():
                 target = home[users[0]] if users else home[n]
-                leaves = not results.isdisjoint(self.judge.pricer.graph.nodes[n].outputs)
-                if target != home[n] and not leaves and all(home[u] == target for u in users):
+                only = target != home[n] and all(home[u] == target for u in users)
+                if only and results.isdisjoint(self.judge.pricer.graph.nodes[n].outputs):
                     found.setdefault((home[n], target), []).append(n)
             self._sinks = self.partition, found
         return self._sinks[1].get((a, b), ())
@@ -235,6 +235,10 @@ class Mover:
         """
         several = [n for n in self._by_size() if len(self.partition.users[n]) > 1][:most]
         return list(dict.fromkeys(chain for n in several for chain in (self._chain(n), self._chain(n, MOST_BEFORE))))
+
+    def everything(self) -> Members:
+        """All ops that their users can repeat."""
+        return frozenset(self._by_size())
 
     def only_for(self, n: int, members: Members) -> Members:
         """One of the members, and those of them that are there for it alone."""

@@ -12,9 +12,10 @@ from math import inf
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
+from fstc.plan.launch import Item, launch_time
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import MOST_POINTERS, Members, Pricer
-from fstc.plan.slack import Item, launch_time, shift
+from fstc.plan.slack import shift
 from fstc.plan.steer import NO_WISH, Steering
 from fstc.support.diagnostics import Diagnostic, FstcError
 

@@ -158,6 +158,9 @@ class Pricer:
     @contextmanager
     def folding(self, nodes: Members) -> Iterator[None]:
         """Within, more ops are folded. Placements stay known by their shape."""
+        if not nodes:
+            yield
+            return
         before = self.folded, self._placed, self._shapes, self._outputs, self._reads, self._readers
         self.fold(nodes)
         try:

@@ -18,11 +18,11 @@ from fstc.plan.artefact import Decision
 from fstc.plan.candidate import Placed
 from fstc.plan.delta import Delta
 from fstc.plan.judge import EQUAL, Judge, refusal
+from fstc.plan.launch import side_by_side
 from fstc.plan.moves import Mover
 from fstc.plan.pack import Packer
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
-from fstc.plan.slack import side_by_side
 from fstc.plan.steer import names_of
 from fstc.plan.wishes import Refused
 from fstc.support.diagnostics import Diagnostic, FstcError

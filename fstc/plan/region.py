@@ -29,6 +29,7 @@ from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.explore import Width
 from fstc.plan.folding import constants, folded_ops
 from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.launch import Item, side_by_side
 from fstc.plan.measured import NOTHING as UNMEASURED
 from fstc.plan.measured import Measured
 from fstc.plan.moves import Mover
@@ -38,7 +39,6 @@ from fstc.plan.polish import Polisher
 from fstc.plan.pricer import Equal, Pricer
 from fstc.plan.refine import Refiner
 from fstc.plan.search import search
-from fstc.plan.slack import Item, side_by_side
 from fstc.plan.split import Split, split_choices
 from fstc.plan.steer import Steering, names_of, repeated, steered
 from fstc.plan.wishes import NotSplit, Refused, Wishes
@@ -46,8 +46,6 @@ from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
 LARGE = 256  # ops: beyond it what loop fusion finds is a start beside others, and only the best is refined
-POLISHED = 64  # ops with a kernel of their own at most, for polishing
-NEAR = 1.25  # of the fastest choice's time: what is polished
 
 
 @dataclass(frozen=True)
@@ -76,12 +74,12 @@ class Draft:
         device = self.found.judge.pricer.device
         return sum(side_by_side([placed for _, placed in launch], device) for launch in self.launches)
 
-    def polish(self) -> None:
-        if self.delta is None or len(self.delta.ops) > POLISHED:
+    def polish(self, fastest: float) -> None:
+        if self.delta is None:
             return
         refiner = self.found
         before = refiner.partition
-        Polisher(refiner, Mover(refiner.judge, self.delta, refiner.partition), self.packer).run()
+        Polisher(refiner, Mover(refiner.judge, self.delta, refiner.partition), self.packer).run(fastest)
         if refiner.partition is not before:
             self.packer = replace(self.packer, decisions=[])
             self.launches = self.packer.run(refiner.partition)
@@ -114,9 +112,8 @@ def plan_region(region: Region, floor: int, common: Common, wishes: Wishes) -> P
         raise refused
     fastest = min(d.time for d in drafts)
     for draft in drafts:
-        if draft.time <= NEAR * fastest:
-            with timed("polish"):
-                draft.polish()
+        with timed("polish"):
+            draft.polish(fastest)
     best = min(drafts, key=lambda d: d.time)
     fastest_of: dict[tuple[Split, ...], Draft] = {}
     for draft in drafts:

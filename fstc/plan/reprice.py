@@ -16,8 +16,8 @@ from fstc.ir.rewrite import apply_rewrites
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import AxisPlace, Kernel, Measurement, Plan
 from fstc.plan.candidate import Placed, place_as
+from fstc.plan.launch import side_by_side
 from fstc.plan.measured import Measured, Real, real
-from fstc.plan.slack import side_by_side
 
 
 class AsCompiled(Measured):

@@ -1,7 +1,7 @@
 """Kernels that change their launch: each may run in any launch between what it waits for and what waits for it.
 
-Example: the sums of a split reduction's parts are a launch of 3 microseconds with two blocks. A kernel of the first launch
-that nothing waits for runs beside them instead: the first launch gets shorter, the second hardly longer.
+Example: the sums of a split reduction's parts are a launch of 3 microseconds with two blocks. A kernel of the first
+launch that nothing waits for runs beside them instead: the first launch gets shorter, the second hardly longer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fstc.device.device import Device
-from fstc.plan.candidate import Placed
+from fstc.plan.launch import Item, launch_time
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
 
@@ -18,8 +18,6 @@ REACH = 4  # launches that a kernel may move
 MOST = 64  # kernels of a plan in which some move
 ROUNDS = 3
 EQUAL = 0.999  # a change has to gain a thousandth
-
-Item = tuple[Members, Placed]
 
 
 @dataclass(frozen=True)
@@ -90,22 +88,3 @@ def _best_place(
         if grown is not None:
             best = source, target, rest, grown, saved + there - launch_time(grown, device)
     return best
-
-
-def launch_time(items: Sequence[Item], device: Device) -> float:
-    return side_by_side([placed for _, placed in items], device)
-
-
-def side_by_side(placed: list[Placed], device: Device) -> float:
-    """Microseconds of one launch of independent parts: they fill the device together, the longest is waited for.
-
-    A part that uses a share of the SMs costs that share of its time; the parts with the least room slow the others.
-    """
-    resident = min(p.estimate.blocks_per_sm for p in placed)
-    longest = total = 0.0
-    for p in placed:
-        slowed = max(1.0, min(p.estimate.blocks_per_sm, 4) / max(resident, 1))
-        body = (p.estimate.time - device.launch_us) * slowed
-        longest = max(longest, body)
-        total += body * min(1.0, p.blocks / device.sms)
-    return device.launch_us + max(longest, total)

@@ -9,8 +9,8 @@ itself considers.
 
 The search is A* over downsets. Its bound, a launch and the bytes that surely cross the memory at the full rate, is
 never above a price (asserted for each price asked for), so the result is exact. With a ``limit``, the time of a plan
-that is known, what cannot undercut it is not looked at; mostly that proves that nothing does. ``cheapest_by_partitions`` finds the
-same by listing all set partitions, for tests of this module itself.
+that is known, what cannot undercut it is not looked at; mostly that proves that nothing does.
+``cheapest_by_partitions`` finds the same by listing all set partitions, for tests of this module itself.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from fstc.ir.rewrite import rewrite
 from fstc.ir.subgraph import extract, structural_hash
 from fstc.plan.candidate import Facts, Placed, best, facts_of
 from fstc.plan.folding import folded_ops
+from fstc.plan.launch import side_by_side
 from fstc.plan.pack import THREADS
 from fstc.plan.pricer import MOST_POINTERS
-from fstc.plan.slack import side_by_side
 from fstc.plan.split import split_choices
 from fstc.plan.work import slots_of
 
@@ -137,7 +137,7 @@ class Optimum:
 
 
 def optimum(graph: Graph, device: Device, prices: Prices, limit: float = inf) -> Optimum | None:
-    """The least predicted time of a region's graph, over splits, folds and sets of launches; None: ``limit`` or more."""
+    """The least predicted time of a region's graph, over splits, folds and sets of launches; None: not below limit."""
     return cheapest(spaces(graph, device, prices), limit)
 
 
@@ -308,7 +308,7 @@ class Space:
         """The most reductions that follow each other, and what comes behind the last."""
         found: dict[int, tuple[int, bool]] = {}
         for i in bits(mask):
-            number, behind = max((found[p] for p in bits(self.before[i] & mask)), default=(0, False))
+            number, _ = max((found[p] for p in bits(self.before[i] & mask)), default=(0, False))
             reduces = self.graph.nodes[self.members[i]].op.form is Form.REDUCE
             found[i] = (number + 1, False) if reduces else (number, True)
         return max((number + behind for number, behind in found.values()), default=0)
