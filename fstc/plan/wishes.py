@@ -119,13 +119,21 @@ def parts_of(text: str) -> list[list[str]]:
     while at <= len(text):
         match = _ITEM.match(text, at)
         assert match is not None
-        name = json.loads(match[1]) if match[1] else match[2].strip().removeprefix("%")
+        name = _unquoted(match[1]) if match[1] else match[2].strip().removeprefix("%")
         if name:
             parts[-1].append(name)
         if text[match.end() : match.end() + 1] == "|":
             parts.append([])
         at = match.end() + 1
     return [part for part in parts if part]
+
+
+def _unquoted(text: str) -> str:
+    """The name in a JSON string; a text that is none stands for itself, and names nothing."""
+    try:
+        return str(json.loads(text))
+    except json.JSONDecodeError:
+        return text
 
 
 def wishes_of(graph: Graph, regions: Sequence[Region], options: PlanOptions) -> dict[str, Wishes]:
@@ -193,7 +201,10 @@ def _region(graph: Graph, regions: Sequence[Region], value: int, flag: str) -> R
         raise FstcError(Diagnostic("FST0420", f"{flag}: {name} is made by a library call, {op.op.name}", label))
     if op.op.form is Form.CONSTANT:
         raise FstcError(Diagnostic("FST0420", f"{flag}: {name} is a constant; whoever reads it has it", label))
-    return next(r for r in regions if node in r.nodes)
+    for region in regions:
+        if node in region.nodes:
+            return region
+    raise FstcError(Diagnostic("FST0420", f"{flag}: {name} is of no use to any result; no kernel computes it", label))
 
 
 def _two_regions(graph: Graph, values: Sequence[int], flag: str) -> FstcError:

@@ -48,6 +48,13 @@ PRODUCT = """func @main(%x: f32[64,64], %w: f32[64,64]) -> (f32[64,64]) {
   return %z
 }
 """
+DEAD = """func @main(%x: f32[64,64]) -> (f32[64,64]) {
+  %dead = exp %x : f32[64,64]
+  %t = tanh %x : f32[64,64]
+  %e = exp %t : f32[64,64]
+  return %e
+}
+"""
 TRANSPOSED = """func @main(%x: f32[256,256]) -> (f32[256,256]) {
   %s = reduce_sum %x {axes = [1]} : f32[256]
   %sb = broadcast_in_dim %s {dims = [1]} : f32[256,256]
@@ -137,6 +144,10 @@ def test_a_wish_for_one_layer_holds_for_all_like_it() -> None:
         (PRODUCT, {"force": ("a,z",)}, "library calls lie between, dot_general %p"),
         (PRODUCT, {"force": ("x,a",)}, "%x is an input"),
         (PRODUCT, {"force": ("one,z",)}, "%one is a constant"),
+        (DEAD, {"force": ("dead,e",)}, "%dead is of no use to any result; no kernel computes it"),
+        (DEAD, {"forbid": ("e,dead",)}, "%dead is of no use to any result"),
+        (DEAD, {"pins": ("dead",)}, "%dead is of no use to any result"),
+        (DEAD, {"force": ('"\\q",e',)}, 'no value called %"\\q"'),
         (PRODUCT, {"forbid": ("p,z",)}, "%p is made by a library call, dot_general"),
         (PRODUCT, {"forbid": ("a,zz",)}, "no value called %zz; did you mean %z?"),
         (PRODUCT, {"pins": ("a,y",)}, "library calls lie between"),
