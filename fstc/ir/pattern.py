@@ -164,14 +164,14 @@ def make_pattern(graph: Graph, axes: Axes | None = None) -> Pattern:
     except _TooMany:
         refusal = Refusal("FSN012", -1, "values are read at so many places that computing them at each would never end")
         return Pattern(graph, pattern.axes, refusal=refusal)
-    if len(graph.nodes) > 1 and _statements(pattern) > STATEMENTS + 4 * len(graph.nodes):
+    if len(graph.nodes) > 1 and _repeated(pattern) > STATEMENTS:
         reason = "its text would repeat what several branches of a concatenation or a pad read"
         pattern.refusal = pattern.refusal or Refusal("FSN012", -1, reason)
     return pattern
 
 
-def _statements(pattern: Pattern) -> int:
-    """Statements of the kernel: a value is written once, but in every branch that reads it once more."""
+def _repeated(pattern: Pattern) -> int:
+    """Statements of the kernel's text beyond one for each value: every branch that reads a value repeats it."""
     times: dict[Key, int] = {}
     roots = tuple(dict.fromkeys(k for root in pattern.roots for k in root.keys))
     total = 0
@@ -180,7 +180,7 @@ def _statements(pattern: Pattern) -> int:
         own = times.get(key, 1)
         node = pattern.graph.values[instance.value].node
         heavy = node >= 0 and pattern.graph.nodes[node].op.kind is Kind.EXPENSIVE
-        total += own * (EXPENSIVE if heavy else 1)
+        total += (own - 1) * (EXPENSIVE if heavy else 1)
         for child in instance.children if instance.role == "op" else ():
             times[child] = times.get(child, 0) + own if instance.guarded else max(times.get(child, 1), own)
     return total
@@ -198,7 +198,7 @@ class _Below:
 
 
 INSTANCES = 512  # of a pattern, and 16 more for each operand: beyond that, values are computed over and over
-STATEMENTS, EXPENSIVE = 700, 12  # of a kernel's text before loops are unrolled; an expensive op counts as so many
+STATEMENTS, EXPENSIVE = 700, 12  # repeated in a kernel's text at most; an expensive op counts as so many
 INDEX_LENGTH = 4000  # characters of an index expression's key: nested reshapes that do not simplify
 
 

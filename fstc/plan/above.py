@@ -47,8 +47,7 @@ def above_floor(
     for negative, value, places in sorted(found)[:MOST]:
         first, last = (_holding(judge, launches[p], value) for p in (places[0], places[-1]))
         cost = -negative / (pricer.device.dram_gbps * 1e3) + pricer.device.launch_us
-        scheme = _scheme(judge, partition, first, last)
-        reason = f"{-negative / 1e6:.4g} MB above the floor; {scheme} would keep it on chip"
+        reason = f"{-negative / 1e6:.4g} MB above the floor; {_because(judge, partition, first, last)}"
         name = f"%{graph.values[value].name}"
         out.append(
             Decision(code="FSN050", accepted=False, left=name, right=pricer.name(last), gain_us=-cost, reason=reason)
@@ -60,6 +59,17 @@ def _holding(judge: Judge, launch: Sequence[Item], value: int) -> Members:
     """The part of a launch that reads or makes a value."""
     pricer = judge.pricer
     return next(m for m, _ in launch if value in pricer.outputs_of(m) or value in pricer.reads_of(m))
+
+
+SCHEMES = ("FSN010", "FSN020", "FSN021", "FSN031")  # refusals that another scheme of composition would lift
+
+
+def _because(judge: Judge, partition: Partition, first: Members, last: Members) -> str:
+    """The scheme that would keep a value on chip; or what keeps the kernels apart, where no scheme would help."""
+    verdict = judge.join([first, last]) if first != last else None
+    if verdict is None or verdict.accepted or verdict.code in SCHEMES or verdict.code == "FSN014":
+        return f"{_scheme(judge, partition, first, last)} would keep it on chip"
+    return f"apart by {verdict.code}: {verdict.reason}"
 
 
 def _scheme(judge: Judge, partition: Partition, first: Members, last: Members) -> str:

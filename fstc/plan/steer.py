@@ -195,6 +195,6 @@ def budgeted(device: Device, budget: str) -> Device:
         limit = int(number[1]) * UNITS[number[2]]
         least = {"smem": 0, "regs": 24, "threads": 128}[key.strip()]
         if limit < least:
-            raise FstcError(Diagnostic("FST0014", f"--budget: {item}: no kernel takes less than {least}"))
+            raise FstcError(Diagnostic("FST0014", f"--budget: {item}: the planner needs {least} at least to work with"))
         changes[name] = min(limit, getattr(device, name))
     return replace(device, **changes)  # type: ignore[arg-type]

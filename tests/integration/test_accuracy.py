@@ -33,12 +33,11 @@ def test_the_samples_as_they_ship() -> None:
     found = judge(compiled(sample_kernels(device, ("stitch",)), device))
     assert found.kernels >= 24
     assert found.spilling == 0
-    assert found.right >= STEP, found
+    assert found.lower <= 1 - STEP, found
 
 
 @pytest.mark.nvrtc
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["h200", "a100"])
+@pytest.mark.parametrize("name", ["h200", pytest.param("a100", marks=pytest.mark.slow)])
 def test_the_samples_under_every_strategy(name: str) -> None:
     device = load_device(name)
     good(judge(compiled(sample_kernels(device), device)))

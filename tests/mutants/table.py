@@ -94,7 +94,7 @@ GUARDS = (
         "rmsnorm_bwd",
         r"if \(a0s < \d+\)",
         "if (true)",
-        "out-of-bounds",
+        "out-of-bounds or uninitialised",
         others=("dien_attention",),
     ),
     Mutant("no_guard_of_a_store", "dien_augru_cell", GUARD.format(extent=108), "if (true)", "out-of-bounds"),
@@ -112,8 +112,15 @@ GUARDS = (
 )
 
 INDICES = (
-    Mutant("a_row_too_far", "softmax_bwd", r"(?<=load_vec<4>\(p0 \+ )a0\b", "(a0 + 1)", "out-of-bounds"),
-    Mutant("a_wrong_row_stride", "rmsnorm_bwd", r"(?<=load_vec<8>\(p0 \+ )(a\d) \* 4096", r"\1 * 4088", "mismatch"),
+    Mutant("a_row_too_far", "layernorm_train", r"(?<=load_vec<4>\(p0 \+ )a0\b", "(a0 + 1)", "out-of-bounds"),
+    Mutant(
+        "a_wrong_row_stride",
+        "add_rmsnorm_quant",
+        r"(?<=load_vec<8>\(p0 \+ )(a\d) \* 4096",
+        r"\1 * 4088",
+        "mismatch",
+        others=("rmsnorm_bwd",),
+    ),
     Mutant("an_odd_offset", "bias_gelu", r"(?<=load_vec<4>\(p0 \+ )(?=a)", "1 + ", "misaligned"),
     Mutant("a_wrong_serial_stride", "swiglu", r"(?<=\(block)\b|(?<= block) \* (\d+)", r" * 8", "race"),
     Mutant(
