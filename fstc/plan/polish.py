@@ -100,20 +100,18 @@ class Polisher:
         return (1 + bool(refiner.judge.partial)) * device.launch_us + 1.05 * size / (device.dram_gbps * 1e3)
 
     def _take(self, time: float, found: Neighbour, before: float) -> float:
-        pricer = self.refiner.judge.pricer
+        pricer, refiner = self.refiner.judge.pricer, self.refiner
+        code, names = "FSN004", [(found.left, found.right)]
         if found.folded:
+            code, names = "FSN005", [(pricer.name(frozenset({n})), "") for n in sorted(found.folded, reverse=True)]
             pricer.fold(found.folded)
-        self.refiner.partition = found.partition
-        self.refiner.decisions.append(
-            Decision(
-                code="FSN005" if found.folded else "FSN004",
-                accepted=True,
-                left=found.left,
-                right=found.right,
-                gain_us=before - time,
-                reason="all launches together take less time, packing included",
+        refiner.partition = found.partition
+        reason = "all launches together take less time, packing included"
+        for number, (left, right) in enumerate(names):
+            gain = 0.0 if number else before - time
+            refiner.decisions.append(
+                Decision(code=code, accepted=True, left=left, right=right, gain_us=gain, reason=reason)
             )
-        )
         return time
 
     def total(self, partition: Partition) -> float:
