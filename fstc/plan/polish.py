@@ -238,7 +238,7 @@ class Polisher:
     def _strands(self, users: Mapping[int, Sequence[int]]) -> list[Members]:
         """All that is connected, except by a value that has to cross a launch; nothing where wishes are to be kept."""
         judge = self.refiner.judge
-        if judge.steering.kept or judge.steering.pinned or judge.steering.apart:
+        if judge.steering.kept or judge.steering.pinned or judge.steering.apart or len(users) > judge.rules.max_ops:
             return []
         across = {frozenset(pair) for pair in judge.partial}
         inside = {n: [u for u in found if frozenset({n, u}) not in across] for n, found in users.items()}

@@ -45,6 +45,7 @@ from fstc.plan.wishes import NotSplit, Refused, Wishes
 from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
+POLISHED = 64  # ops with a kernel of their own at most, for polishing
 LARGE = 256  # ops: beyond it what loop fusion finds is a start beside others, and only the best is refined
 
 
@@ -75,7 +76,7 @@ class Draft:
         return sum(side_by_side([placed for _, placed in launch], device) for launch in self.launches)
 
     def polish(self, fastest: float) -> None:
-        if self.delta is None:
+        if self.delta is None or len(self.delta.ops) > POLISHED:
             return
         refiner = self.found
         before = refiner.partition
