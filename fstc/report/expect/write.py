@@ -104,8 +104,8 @@ def quoted(text: str) -> str:
 
 
 def literal(name: str) -> str:
-    """A pattern that only this name matches."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+    """A pattern that only this name matches; a mark in front would be taken for that of a value."""
+    return "".join(f"[{c}]" if c in "*?[" or (c == "%" and n == 0) else c for n, c in enumerate(name))
 
 
 def _flow_list(names: Iterable[str]) -> list[str]:
