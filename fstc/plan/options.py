@@ -30,7 +30,9 @@ class PlanOptions:
     top_k: int = option(3, "Candidate patterns kept for each op; more search longer.", minimum=1)
     beam_width: int = option(3, "Partial plans kept by the beam search; more search longer.", minimum=1)
     group_size: int = option(2, "Consumers whose candidates are combined at once; more search longer.", minimum=1)
-    max_ops: int = option(128, "Ops that the search joins into one kernel at most; ops that are repeated come on top.", minimum=1)
+    max_ops: int = option(
+        128, "Ops that the search joins into one kernel at most; ops that are repeated come on top.", minimum=1
+    )
     force: tuple[str, ...] = option((), "Put these values into one kernel; repeat for more.", metavar="%A,%B")
     forbid: tuple[str, ...] = option((), "Keep these values in different kernels; repeat for more.", metavar="%A,%B")
     pins: tuple[str, ...] = option(
