@@ -68,7 +68,7 @@ def test_a_line_of_text_is_never_cropped(fstc: Fstc, plans: tuple[str, str], mon
 
 
 def test_a_closed_pipe_is_no_finding(plans: tuple[str, str], tmp_path: Path) -> None:
-    program = f"PYTHONPATH={ROOT} {sys.executable!r} -m fstc diff {plans[0]} {plans[1]} --format json"
+    program = f"PYTHONPATH={str(ROOT)!r} {sys.executable!r} -m fstc diff {plans[0]} {plans[1]} --format json"
     command = f"{program} | (exec 0<&-; sleep 0.5); echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("141\n", "")

@@ -219,8 +219,8 @@ def test_a_budget_holds_for_every_kernel(sample: str) -> None:
 @pytest.mark.parametrize(
     ("budget", "reason"),
     [
-        ("regs=8", "no kernel takes less than 24"),
-        ("threads=64", "no kernel takes less than 128"),
+        ("regs=8", "needs 24 at least"),
+        ("threads=64", "needs 128 at least"),
         ("smem=lots", "'smem=lots' is no limit"),
         ("blocks=3", "'blocks=3' is no limit"),
         ("smem=-1", "'smem=-1' is no limit"),
