@@ -20,7 +20,7 @@ from fstc.plan.partition import Partition, circles
 from fstc.plan.pricer import Members, users_of
 
 ROUNDS = 4
-MOST_ASIDE = 16  # clusters of a plan in which ops move between readers of one tensor
+MOST_ASIDE, MOST_OPS = 16, 96  # clusters and ops of a plan in which ops move between readers of one tensor
 MOST_REPEATED = 32  # ops of a region that are tried as repeated by their users
 MOST_BEFORE = 6  # ops before one of them that are repeated with it, so that it waits for less
 
@@ -98,7 +98,7 @@ class Mover:
     def pairs(self) -> list[tuple[int, int]]:
         """Clusters between which ops may move: along edges, and in small plans between readers of one tensor."""
         edges = self.partition.edges()
-        if len(self.partition.members) > MOST_ASIDE:
+        if not self._small():
             return edges
         pricer = self.judge.pricer
         reads = {
@@ -109,11 +109,15 @@ class Mover:
         aside = [(a, b) for n, a in enumerate(order) for b in order[n + 1 :] if not reads[a].isdisjoint(reads[b])]
         return list(dict.fromkeys((*edges, *aside)))
 
+    def _small(self) -> bool:
+        """Whether ops are moved between readers of one tensor too: pairs are many, and each move is placed."""
+        return len(self.partition.members) <= MOST_ASIDE and len(self.partition.home) <= MOST_OPS
+
     def offered(self, a: int, b: int) -> Iterator[tuple[Members, int, int]]:
         """(ops, from, to) of the moves between two clusters that wishes allow, each once."""
         members = self.partition.members
         seen: set[Members] = set()
-        aside = (*self._aside(a, b), *self._aside(b, a)) if len(members) <= MOST_ASIDE else ()
+        aside = (*self._aside(a, b), *self._aside(b, a)) if self._small() else ()
         for ops, source, target in (*self._down(a, b), *self._up(a, b), *aside):
             kept = any(not ops.isdisjoint(group) for group in self.judge.steering.kept)
             if ops not in seen and ops != members[source] and not kept:
