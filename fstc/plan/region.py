@@ -38,13 +38,14 @@ from fstc.plan.pack import Packer
 from fstc.plan.polish import Polisher
 from fstc.plan.pricer import Equal, Pricer
 from fstc.plan.refine import Refiner
-from fstc.plan.search import search
+from fstc.plan.search import search, starting
 from fstc.plan.split import Split, split_choices
 from fstc.plan.steer import Steering, names_of, repeated, steered
 from fstc.plan.wishes import NotSplit, Refused, Wishes
 from fstc.support.diagnostics import FstcError
 from fstc.support.profile import timed
 
+SPREAD = 24  # ops of a region that is also searched with all repeated that can be
 POLISHED = 64  # ops with a kernel of their own at most, for polishing
 LARGE = 256  # ops: beyond it what loop fusion finds is a start beside others, and only the best is refined
 
@@ -224,7 +225,33 @@ def _searched(
     decisions = [d for d in loops.decisions if d.code != "FSN023"]
     onward = Refiner(replace(judge, pricer=loops.judge.pricer), loops.partition, decisions)
     onward.run(delta)
-    return (onward if onward.time() < found.time() * EQUAL else found), delta
+    starts = [onward]
+    if len(delta.ops) <= SPREAD and (spread := _spread(judge, delta)) is not None:
+        starts.append(spread)
+    for other in starts:
+        if other.time() < found.time() * EQUAL:
+            found = other
+    return found, delta
+
+
+def _spread(judge: Judge, delta: Delta) -> Refiner | None:
+    """What comes of every op that can be repeated by its users being so: kernels then share what gains by it."""
+    judge = judge.fork()
+    pricer = judge.pricer
+    mover = Mover(judge, delta, starting(judge))
+    repeated = frozenset().union(*mover.repeatable(len(delta.ops)))
+    if not repeated:
+        return None
+    pricer.fold(repeated)
+    reason = "computed by each of its users from the start"
+    told = [
+        Decision(code="FSN005", accepted=True, left=pricer.name(frozenset({n})), right="", gain_us=0.0, reason=reason)
+        for n in sorted(repeated)
+    ]
+    refiner = Refiner(judge, starting(judge), told)
+    refiner.legalize()
+    refiner.run(delta)
+    return refiner
 
 
 def apart_of(pairs: Iterable[tuple[int, int]], wished: Mapping[int, frozenset[int]]) -> dict[int, frozenset[int]]:
