@@ -87,7 +87,7 @@ class Delta:
         self._sizes: dict[int, int] = {0: 1}
         self._mask = [self._bits(names) for names in axes.members]
         self.ops: dict[int, OpFacts] = {}
-        self.readers = [0] * len(graph.values)  # ops that read a value, through folded ops
+        readers = [0] * len(graph.values)  # ops that read a value, through folded ops
         behind: dict[int, tuple[tuple[int, int, int], ...]] = {}  # value of a folded op -> what it is made of
         for node in graph.nodes:
             inputs = self._inputs(node, behind)
@@ -96,11 +96,9 @@ class Delta:
                 continue
             self.ops[node.id] = self._facts(node, inputs, self._bits(axes.reduced[node.id]))
             for value in dict.fromkeys(v for v, _, _ in inputs):
-                self.readers[value] += 1
+                readers[value] += 1
         for n, op in self.ops.items():
-            op.made = tuple(
-                (v, graph.type(v).nbytes, self.readers[v] + (v in self.results)) for v in graph.nodes[n].outputs
-            )
+            op.made = tuple((v, graph.type(v).nbytes, readers[v] + (v in self.results)) for v in graph.nodes[n].outputs)
         self._alone = {n: self._price((n,)) for n in self.ops}
 
     # -- facts ------------------------------------------------------------------------------------------------

@@ -84,28 +84,10 @@ def make_part(placed: Placed, origin: Sequence[int], nodes: Sequence[int]) -> Pa
                 why="each thread keeps its own elements for a later phase",
             )
         )
-    for lost in schedule.dropped:
-        edges.append(
-            Edge(
-                value=value(lost),
-                user=-1,
-                scheme="thread",
-                carrier="recompute",
-                bytes=0,
-                why="no room on chip: loaded and computed again by the later phase",
-            )
-        )
-    for cheap in schedule.again:
-        edges.append(
-            Edge(
-                value=value(cheap),
-                user=-1,
-                scheme="thread",
-                carrier="recompute",
-                bytes=0,
-                why="cheaper to compute again in the later phase than to keep",
-            )
-        )
+    lost = [(v, "no room on chip: loaded and computed again by the later phase") for v in schedule.dropped]
+    lost += [(v, "cheaper to compute again in the later phase than to keep") for v in schedule.again]
+    for v, why in lost:
+        edges.append(Edge(value=value(v), user=-1, scheme="thread", carrier="recompute", bytes=0, why=why))
     return Part(
         nodes=tuple(rank),
         inputs=tuple(value(v) for v in pattern.graph.inputs if any(k[0] == v for k in pattern.instances)),

@@ -20,7 +20,6 @@ from fstc.plan.steer import NO_WISH, Steering
 
 CROWD = 4  # small kernels of one level, from which on they are taken to share launches
 MOST_BESIDE = 16
-EQUAL = 0.999  # a change has to gain a thousandth
 
 
 @dataclass

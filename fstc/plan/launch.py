@@ -14,6 +14,11 @@ from fstc.plan.pricer import Members
 Item = tuple[Members, Placed]
 
 
+def launches_time(launches: Sequence[Sequence[Item]], device: Device) -> float:
+    """Microseconds of launches that follow each other."""
+    return sum(launch_time(launch, device) for launch in launches)
+
+
 def launch_time(items: Sequence[Item], device: Device) -> float:
     return side_by_side([placed for _, placed in items], device)
 

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 
 from fstc.ir.ops.opdef import Form, Kind
 from fstc.plan.artefact import Decision
+from fstc.plan.candidate import EQUAL
 from fstc.plan.delta import Delta
 from fstc.plan.folding import STAYS
-from fstc.plan.judge import EQUAL, Judge
+from fstc.plan.judge import Judge
 from fstc.plan.partition import Partition, circles
 from fstc.plan.pricer import Members, users_of
 

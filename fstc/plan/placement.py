@@ -17,7 +17,6 @@ from fstc.plan.artefact import REQUEST, AxisPlace
 
 LANES = 32
 ASIDE = 16  # extent
-SERIAL_LIMIT = 1 << 20
 
 
 @dataclass

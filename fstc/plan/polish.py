@@ -14,9 +14,8 @@ from math import inf
 
 from fstc.ir.ops.opdef import Form
 from fstc.plan.artefact import Decision
-from fstc.plan.candidate import Placed
-from fstc.plan.judge import EQUAL
-from fstc.plan.launch import side_by_side
+from fstc.plan.candidate import EQUAL, Placed
+from fstc.plan.launch import launches_time
 from fstc.plan.moves import Mover, wait_in_circles
 from fstc.plan.pack import Packer
 from fstc.plan.partition import Partition
@@ -122,7 +121,7 @@ class Polisher:
         launches = (packer := Packer(pricer, self.packer.packs, self.packer.steering)).run(partition)
         if packer.missing(launches) is not None:
             return inf
-        return sum(side_by_side([placed for _, placed in launch], pricer.device) for launch in launches)
+        return launches_time(launches, pricer.device)
 
     def _total(self, found: Neighbour, now: float) -> float:
         """The total of a neighbour; infinite where it cannot be worth having against ``now``."""

@@ -15,10 +15,10 @@ from itertools import pairwise
 from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Refusal
 from fstc.plan.artefact import Decision
-from fstc.plan.candidate import Placed
+from fstc.plan.candidate import EQUAL, Placed
 from fstc.plan.delta import Delta
-from fstc.plan.judge import EQUAL, Judge, refusal
-from fstc.plan.launch import side_by_side
+from fstc.plan.judge import Judge, refusal
+from fstc.plan.launch import launches_time
 from fstc.plan.moves import Mover
 from fstc.plan.pack import Packer
 from fstc.plan.partition import Partition
@@ -64,7 +64,7 @@ class Refiner:
         """Microseconds of all launches, packed where the rules let values pass between threads at all."""
         judge = self.judge
         launches = Packer(judge.pricer, not judge.rules.threads_only, judge.steering).run(self.partition)
-        return sum(side_by_side([placed for _, placed in launch], judge.pricer.device) for launch in launches)
+        return launches_time(launches, judge.pricer.device)
 
     # -- cutting what is no kernel ----------------------------------------------------------------------------
 

@@ -23,13 +23,13 @@ from fstc.ir.subgraph import extract, structural_hash
 from fstc.ir.traffic import floor_bytes
 from fstc.plan.above import above_floor
 from fstc.plan.artefact import Decision, Kernel, RegionPlan, Rewrite
-from fstc.plan.candidate import Placed
+from fstc.plan.candidate import EQUAL, Placed
 from fstc.plan.delta import Delta, Rules
 from fstc.plan.describe import make_kernel, make_part
 from fstc.plan.explore import Width
 from fstc.plan.folding import constants, folded_ops
-from fstc.plan.judge import EQUAL, Judge
-from fstc.plan.launch import Item, side_by_side
+from fstc.plan.judge import Judge
+from fstc.plan.launch import Item, launches_time
 from fstc.plan.measured import NOTHING as UNMEASURED
 from fstc.plan.measured import Measured
 from fstc.plan.moves import Mover
@@ -73,8 +73,7 @@ class Draft:
 
     @property
     def time(self) -> float:
-        device = self.found.judge.pricer.device
-        return sum(side_by_side([placed for _, placed in launch], device) for launch in self.launches)
+        return launches_time(self.launches, self.found.judge.pricer.device)
 
     def polish(self, fastest: float) -> None:
         if self.delta is None or len(self.delta.ops) > POLISHED:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fstc.device.device import Device
+from fstc.plan.candidate import EQUAL
 from fstc.plan.launch import Item, launch_time
 from fstc.plan.partition import Partition
 from fstc.plan.pricer import Members
@@ -17,7 +18,6 @@ from fstc.plan.pricer import Members
 REACH = 4  # launches that a kernel may move
 MOST = 64  # kernels of a plan in which some move
 ROUNDS = 3
-EQUAL = 0.999  # a change has to gain a thousandth
 
 
 @dataclass(frozen=True)
