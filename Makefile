@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV   := .venv
 PY     := $(VENV)/bin/python
 FSTC   := $(PY) -m fstc
-READY  := $(VENV)/.installed
+EXTRAS ?=
+READY  := $(VENV)/.installed$(EXTRAS:%=-%)
 TESTS  := $(PY) -m pytest -n 2
 OUT    := out
 ARGS   ?=
@@ -17,10 +18,12 @@ ARGS   ?=
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
-$(READY): pyproject.toml .ci/venv.py
+# EXTRAS=frontends also installs the frameworks that the importers' tests compare with; those tests are skipped without.
+$(READY): pyproject.toml .ci/venv.py .ci/constraints.txt
 	@echo "environment: $(VENV)"
 	@$(PYTHON) .ci/venv.py $(VENV)
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c .ci/constraints.txt \
+	  --editable ".[dev$(EXTRAS:%=,%)]"
 	@touch $(READY)
 
 demo: $(READY) ## build bert_layer for an H200 and for the host, show the plan, check every tensor

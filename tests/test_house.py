@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "fstc"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
-    "support", "ir", "device", "analysis", "plan", "codegen", "build", "runtime", "report", "frontends", "stages",
+    "support", "ir", "device", "frontends", "analysis", "plan", "codegen", "build", "runtime", "report", "stages",
     "driver", "cli",
 )  # fmt: skip
 COMMON = ("support", "ir", "device")  # every layer above may import all of these

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
@@ -14,6 +15,7 @@ from fstc import __version__
 from fstc.cli.settings import default_map
 
 COMMANDS: Mapping[str, str] = {
+    "import": "Bring an ONNX, PyTorch or StableHLO model as a .fir.",
     "parse": "Check a .fir file, format it, or write its graph.",
     "analyze": "Classes, regions, axes and bytes of a graph.",
     "plan": "Decide which ops share a kernel, and say why.",
@@ -40,7 +42,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"fstc.cli.{cmd_name}").command
+        command = import_module(f"fstc.cli.{cmd_name}{'_' * iskeyword(cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -1,4 +1,4 @@
-"""The safetensors format: what a file holds, and its tensors mapped into memory.
+"""The safetensors format: what a file holds, its tensors mapped into memory, and writing one.
 
 Example: ``read_header(path)["encoder.w"].type`` is ``f32[768]``. A header is data from elsewhere: every number
 in it is checked, and :class:`Refused` says what is wrong.
@@ -7,13 +7,16 @@ in it is checked, and :class:`Refused` says what is wrong.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fstc.ir.types import BF16, BOOL, DTYPES, F8E4M3FN, F8E5M2, F16, F32, F64, DType, TensorType
 
 HEADER_LIMIT = 100_000_000  # bytes, the format's own limit
+ALIGNMENT = 8  # bytes, of the first tensor
+PIECE = 1 << 26  # bytes written at a time
 
 STORED: dict[str, DType] = {
     "BOOL": BOOL,
@@ -87,3 +90,25 @@ def _entry(entry: dict[str, Any], size: int) -> tuple[TensorType | None, int]:
     if found.nbytes != end - begin:
         raise ValueError(f"{found} does not have {end - begin} bytes")
     return found, begin
+
+
+def write_tensors(stream: BinaryIO, tensors: Mapping[str, Any]) -> None:
+    """A safetensors file with these arrays, in order of their names, each written from its own memory."""
+    import numpy as np
+
+    spelled = {dtype.numpy_name: name for name, dtype in STORED.items()}
+    header: dict[str, Any] = {}
+    offset = 0
+    for name in sorted(tensors):
+        array = tensors[name]
+        place = [offset, offset + array.nbytes]
+        header[name] = {"dtype": spelled[array.dtype.name], "shape": list(array.shape), "data_offsets": place}
+        offset += array.nbytes
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=True).encode()
+    text += b" " * (-len(text) % ALIGNMENT)
+    stream.write(len(text).to_bytes(8, "little"))
+    stream.write(text)
+    for name in sorted(tensors):
+        flat = np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8)
+        for start in range(0, flat.size, PIECE):
+            stream.write(flat[start : start + PIECE].data)

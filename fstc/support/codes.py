@@ -324,6 +324,46 @@ FST0702 a --fail-if expression that cannot be read
     exit=USAGE,
 )
 
+IMPORTING_SETUP = _table(
+    """
+FST0801 an importer's package is not installed
+    Models of a framework are read by its own package, which fstc does not require: `pip install "fstc[onnx]"`,
+    `"fstc[torch]"` or `"fstc[jax]"`. Everything else works without them.
+""",
+    exit=TOOLCHAIN,
+)
+
+IMPORTING = _table("""
+FST0802 a model file that cannot be read
+    The file is cut off, damaged, or of a format that `fstc import` does not know: .onnx, a torch.export program
+    (.pt2), StableHLO as text or bytecode (.mlir, .mlirbc, .stablehlo). Pickles are never loaded: export the module with
+    torch.export.save, or name a function that makes it with --torch.
+FST0803 operators that cannot be imported
+    The table shows each, with the reason and where it stands in the model. --allow-unsupported leaves them in
+    the graph as calls that only the framework can run: such a model can be planned and built, not run.
+FST0804 a model that is wrong
+    A node contradicts itself or its neighbours: shapes that do not fit, a value that nothing makes, a cycle, an
+    attribute out of its range. The message names the node; the framework would refuse it too, or compute nonsense.
+FST0805 an extent that is not known
+    The model has a symbolic dimension. `--bind NAME=N` gives it a value; the message lists the names.
+FST0806 a shape that depends on data
+    The extent of a tensor follows from elements that are known at run time only (NonZero, unique, a mask that selects).
+    fstc compiles static shapes: fold what makes the shape into constants, or cut the model before it.
+FST0807 external data that cannot be used
+    Weights beside the model are missing, shorter than the model says, or outside its folder (an absolute path,
+    `..`, a link that leads out), which is refused: a model from elsewhere must not choose what is read.
+FST0808 a model beyond the limits
+    More than a million ops after expansion, deeper nesting than 64, or a file larger than 2 GiB without external data.
+    Loops are unrolled, so a long trip count counts.
+FST0809 the function of --torch does not work
+    `--torch package.module:factory` imports the module from the current folder and calls the function. It returns
+    (module, inputs), or (module, inputs, keyword inputs), with example inputs of the right shapes. The message has
+    the framework's own words.
+FST0810 the framework cannot run the model
+    `fstc verify --against onnxruntime`, `torch` or `jax` runs the model that the .fir was imported from. Its file must
+    be where the .fir says, or be given with --model, and be unchanged since.
+""")
+
 BUGS = _table(
     """
 FST0900 a bug in fstc
@@ -352,6 +392,8 @@ _FAMILIES = (
     RUNTIME_FINDING,
     COMPARING,
     COMPARING_USAGE,
+    IMPORTING_SETUP,
+    IMPORTING,
     BUGS,
     PLANNER,
 )

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -33,13 +35,19 @@ def read_bytes(path: Path, limit: int | None = None) -> bytes:
     return data
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write through a temporary file in the same folder; the target is replaced whole or left alone."""
+def write_atomic(path: Path, data: bytes | Callable[[BinaryIO], None]) -> None:
+    """Write through a temporary file in the same folder; the target is replaced whole or left alone.
+
+    ``data``: the bytes, or a function that writes them to a stream.
+    """
     temporary = path.with_name(f".{path.name}.{token_hex(6)}.tmp")
     try:
         try:
             with temporary.open("xb") as file:
-                file.write(data)
+                if isinstance(data, bytes):
+                    file.write(data)
+                else:
+                    data(file)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)

@@ -1,0 +1,47 @@
+"""An imported model in files: ``NAME.fir``, and ``NAME.safetensors`` where it has stored constants.
+
+Example: ``write_imported(imported, Path("bert.fir"))``. The module of the ``.fir`` says where it came from, so that
+``verify --against`` finds the model again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from fstc.frontends.artefact import Imported
+from fstc.ir.graph import Attr, Graph
+from fstc.ir.printer import print_graph
+from fstc.ir.safetensors import write_tensors
+from fstc.support.files import write_atomic
+
+PIECE = 1 << 24
+
+
+def write_imported(imported: Imported, target: Path, factory: str = "") -> None:
+    """The tensors first, so that a ``.fir`` that is there is whole."""
+    if imported.tensors:
+        write_atomic(target.with_name(imported.file), lambda stream: write_tensors(stream, imported.tensors))
+    write_atomic(target, print_graph(_with_origin(imported, target, factory)).encode())
+
+
+def _with_origin(imported: Imported, target: Path, factory: str) -> Graph:
+    attrs: dict[str, Attr] = {"frontend": imported.frontend}
+    if imported.source is not None:
+        attrs["source"] = os.path.relpath(imported.source, target.parent)
+        attrs["sha256"] = digest(imported.source)
+    elif factory:
+        attrs["source"] = factory
+    module = imported.graph.module or target.stem
+    return replace(imported.graph, module=module, attrs=tuple(sorted(attrs.items())))
+
+
+def digest(path: Path) -> str:
+    """sha256 of a file, piece by piece."""
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            found.update(piece)
+    return found.hexdigest()

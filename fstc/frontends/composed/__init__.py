@@ -1,0 +1,1 @@
+"""What operators of several frameworks expand to, written once on the Builder."""

@@ -1,0 +1,1 @@
+"""Passes over imported graphs: constants, dead code, common subexpressions, canonical forms."""

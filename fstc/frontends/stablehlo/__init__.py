@@ -1,0 +1,1 @@
+"""StableHLO modules (JAX, TensorFlow through XLA) as graphs."""
