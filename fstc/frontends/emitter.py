@@ -25,6 +25,7 @@ FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds consta
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
+MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
 _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
 
@@ -96,6 +97,7 @@ class Emitter:
         self._outputs: list[Val] = []
         self._names: dict[Val, str] = {}  # exact names
         self._hints: dict[Val, str] = {}  # what a value without an exact name is called after
+        self._makers: dict[Val, _Op] = {}
         self._hint, self._loc = "", ""
 
     def input(self, name: str, type: TensorType, **attrs: Attr) -> Val:
@@ -108,6 +110,25 @@ class Emitter:
     def hint(self, val: Val, **attrs: Attr) -> None:
         """Add domain hints to an input."""
         self._inputs[val] = tuple(sorted({**dict(self._inputs[val]), **attrs}.items()))
+
+    def origin(self, val: Val) -> Val:
+        """The value whose elements ``val`` moves or repeats; itself where it computes them."""
+        while val in self._makers and self._makers[val].op.form in MOVES:
+            val = self._makers[val].inputs[0]
+        return val
+
+    def bound(self, val: Val, low: int, high: int) -> None:
+        """Tell an input that its elements lie in [low, high), unless it has other hints."""
+        if val in self._inputs and not self._inputs[val]:
+            self.hint(val, low=low, high=high)
+
+    @property
+    def count(self) -> int:
+        """How many ops there are so far."""
+        return len(self._ops)
+
+    def ops_since(self, count: int) -> list[OpDef]:
+        return [made.op for made in self._ops[count:]]
 
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
@@ -157,8 +178,10 @@ class Emitter:
             raise LimitError(f"the model has more than {MOST_OPS:,} ops")
         results = tuple(Val(t) for t in infer.declared)
         shown = tuple(sorted((k, v) for k, v in filled.items() if v is not None))
-        self._ops.append(_Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc))
+        made = _Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc)
+        self._ops.append(made)
         for result in results:
+            self._makers[result] = made
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
