@@ -185,6 +185,17 @@ class Emitter:
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
+    def mark(self) -> int:
+        """A place in the ops made so far, for :meth:`since`."""
+        return len(self._ops)
+
+    def since(self, mark: int) -> list[OpDef]:
+        """The ops that were made after :meth:`mark`, for the coverage."""
+        return [op.op for op in self._ops[mark:]]
+
+    def is_input(self, val: Val) -> bool:
+        return val in self._inputs
+
     def region(self, types: Sequence[DType], body: Callable[..., Val | Sequence[Val]]) -> Region:
         """A body of scalars: ``b.region((F32, F32), lambda b, x, y: b.ew("add", x, y))``."""
         inner = type(self)("body")
