@@ -122,14 +122,6 @@ class Emitter:
         if val in self._inputs and not self._inputs[val]:
             self.hint(val, low=low, high=high)
 
-    @property
-    def count(self) -> int:
-        """How many ops there are so far."""
-        return len(self._ops)
-
-    def ops_since(self, count: int) -> list[OpDef]:
-        return [made.op for made in self._ops[count:]]
-
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
         if val not in self._inputs and val not in self._outputs:
@@ -172,11 +164,13 @@ class Emitter:
         infer = Infer(tuple(v.type for v in inputs), filled, tuple(regions), declared)
         infer = replace(infer, declared=definition.infer(infer))
         known = self._computed(definition, inputs, infer)
-        if known is not None:
+        if known is not None and not _repeats(definition, inputs[0], known[0]):
+            for result in known:
+                self._hints.setdefault(result, self._hint or definition.name)
             return known
         if len(self._ops) >= MOST_OPS:
             raise LimitError(f"the model has more than {MOST_OPS:,} ops")
-        results = tuple(Val(t) for t in infer.declared)
+        results = known or tuple(Val(t) for t in infer.declared)
         shown = tuple(sorted((k, v) for k, v in filled.items() if v is not None))
         made = _Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc)
         self._ops.append(made)
@@ -296,9 +290,12 @@ class _Writer:
             return "value", _nested(array)
         name = self.stored.get(id(array))
         if name is None:
-            name = self.stored[id(array)] = self._unique(self.made._names.get(val, "constant"), self.tensors)
+            name = self.stored[id(array)] = self._unique(self._stored_name(val), self.tensors)
             self.tensors[name] = array
         return "data", f"{self.file}:{name}"
+
+    def _stored_name(self, val: Val) -> str:
+        return self.made._names.get(val) or self.made._hints.get(val) or "constant"
 
     def _named(self, val: Val) -> str:
         exact = self.made._names.get(val)
@@ -319,6 +316,15 @@ class _Writer:
             self.counts[name] = self.counts.get(name, 0) + 1
             found = f"{name}.{self.counts[name]}"
         return found
+
+
+def _repeats(op: OpDef, x: Val, result: Val) -> bool:
+    """A known tensor made larger: what follows may compute with it, but the small one is what is stored."""
+    return (
+        op.form is Form.BROADCAST
+        and result.type.elements > max(x.type.elements, INLINE_ELEMENTS)
+        and not is_uniform(x.known)
+    )
 
 
 def _needed(made: Emitter) -> list[bool]:

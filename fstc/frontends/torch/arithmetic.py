@@ -14,7 +14,7 @@ from typing import Any
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val
 from fstc.frontends.composed import activations, elementary
-from fstc.frontends.torch.context import Argument, Context, Handler
+from fstc.frontends.torch.context import Argument, Context, Handler, aten
 from fstc.ir.types import BOOL, I64, DType
 
 
@@ -205,11 +205,16 @@ def nan_to_num(
 ) -> Val:
     if not x.dtype.is_float:
         return x
-    import ml_dtypes
-
-    most = float(ml_dtypes.finfo(x.dtype.numpy()).max)
+    most = largest(x.dtype)
     bounds = most if high is None else high, -most if low is None else low
     return elementary.nan_to_num(cx.b, x, nan or 0.0, *bounds)
+
+
+def largest(dtype: DType) -> float:
+    """The largest finite number of a float type."""
+    import ml_dtypes
+
+    return float(ml_dtypes.finfo(dtype.numpy()).max)  # type: ignore[no-untyped-call]
 
 
 def logit(cx: Context, x: Val, eps: float | None = None) -> Val:
@@ -231,9 +236,7 @@ def ldexp(b: Builder, x: Val, y: Val) -> Val:
     return b.ew("mul", x, elementary.exp2(b, y))
 
 
-_DIRECT = (
-    "exp expm1 log log1p sqrt rsqrt sin cos tan sinh cosh tanh erf erfc atan2 abs neg".split()
-)
+_DIRECT = "exp expm1 log log1p sqrt rsqrt sin cos tan sinh cosh tanh erf erfc atan2 abs neg"
 _EXPANDED: dict[str, Callable[..., Val]] = {
     "acos": elementary.acos, "acosh": elementary.acosh, "asin": elementary.asin, "asinh": elementary.asinh,
     "atan": elementary.atan, "atanh": elementary.atanh, "log2": elementary.log2, "log10": elementary.log10,
@@ -245,59 +248,53 @@ _EXPANDED: dict[str, Callable[..., Val]] = {
     "rad2deg": lambda b, x: b.ew("mul", x, 180 / math.pi),
 }  # fmt: skip
 
-ARITHMETIC: dict[str, Handler] = {
-    f"aten.{name}": handler
-    for name, handler in {
-        **{name: _same(name) for name in _DIRECT},
-        **{name: _once(f) for name, f in _EXPANDED.items()},
-        "sigmoid": _same("logistic"), "fmod": _same("rem"), "maximum": _same("max"), "minimum": _same("min"),
-        "floor": _rounding("floor"), "ceil": _rounding("ceil"),
-        "trunc": lambda cx, x: elementary.trunc(cx.b, x), "round": round_,
-        "add": add, "sub": sub, "rsub": rsub, "mul": _same("mul"), "div": div, "true_divide": div,
-        "floor_divide": floor_divide, "remainder": remainder, "pow": power, "float_power": _same("pow"),
-        "fmax": _larger_number("max"), "fmin": _larger_number("min"), "sign": sgn, "sgn": sgn,
-        "positive": lambda cx, x: x, "signbit": _predicate(elementary.signbit),
-        "eq": comparison("EQ"), "ne": comparison("NE"), "lt": comparison("LT"), "le": comparison("LE"),
-        "gt": comparison("GT"), "ge": comparison("GE"),
-        "logical_and": logical("and"), "logical_or": logical("or"), "logical_xor": logical("xor"),
-        "logical_not": logical("not"), "bitwise_and": _same("and"), "bitwise_or": _same("or"),
-        "bitwise_xor": _same("xor"), "bitwise_not": _same("not"), "__and__": _same("and"), "__or__": _same("or"),
-        "__xor__": _same("xor"),
-        "bitwise_left_shift": shift("shift_left", "shift_left"), "__lshift__": shift("shift_left", "shift_left"),
-        "bitwise_right_shift": shift("shift_right_arithmetic", "shift_right_logical"),
-        "__rshift__": shift("shift_right_arithmetic", "shift_right_logical"),
-        "isnan": _predicate(elementary.isnan), "isinf": _predicate(elementary.isinf),
-        "isfinite": _predicate(elementary.is_finite), "isposinf": is_sign_infinite(math.inf),
-        "isneginf": is_sign_infinite(-math.inf), "nan_to_num": nan_to_num, "logit": logit,
-        "special_logit": logit,
-        "where.self": where, "where.ScalarSelf": where, "where.ScalarOther": where, "where.Scalar": where,
-        "clamp": clamp, "clip": clamp, "clamp_min": lambda cx, x, low: clamp(cx, x, low),
-        "clamp_max": lambda cx, x, high: clamp(cx, x, None, high),
-        "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp,
-        "_to_copy": convert, "to.dtype": convert,
-    }.items()
-}  # fmt: skip
+ARITHMETIC: dict[str, Handler] = aten({
+    **{name: _same(name) for name in _DIRECT.split()},
+    **{name: _once(f) for name, f in _EXPANDED.items()},
+    "sigmoid": _same("logistic"), "fmod": _same("rem"), "maximum": _same("max"), "minimum": _same("min"),
+    "floor": _rounding("floor"), "ceil": _rounding("ceil"),
+    "trunc": lambda cx, x: elementary.trunc(cx.b, x), "round": round_,
+    "add": add, "sub": sub, "rsub": rsub, "mul": _same("mul"), "div": div, "true_divide": div,
+    "floor_divide": floor_divide, "remainder": remainder, "pow": power, "float_power": _same("pow"),
+    "fmax": _larger_number("max"), "fmin": _larger_number("min"), "sign": sgn, "sgn": sgn,
+    "positive": lambda cx, x: x, "signbit": _predicate(elementary.signbit),
+    "eq": comparison("EQ"), "ne": comparison("NE"), "lt": comparison("LT"), "le": comparison("LE"),
+    "gt": comparison("GT"), "ge": comparison("GE"),
+    "logical_and": logical("and"), "logical_or": logical("or"), "logical_xor": logical("xor"),
+    "logical_not": logical("not"), "bitwise_and": _same("and"), "bitwise_or": _same("or"),
+    "bitwise_xor": _same("xor"), "bitwise_not": _same("not"), "__and__": _same("and"), "__or__": _same("or"),
+    "__xor__": _same("xor"),
+    "bitwise_left_shift": shift("shift_left", "shift_left"), "__lshift__": shift("shift_left", "shift_left"),
+    "bitwise_right_shift": shift("shift_right_arithmetic", "shift_right_logical"),
+    "__rshift__": shift("shift_right_arithmetic", "shift_right_logical"),
+    "isnan": _predicate(elementary.isnan), "isinf": _predicate(elementary.isinf),
+    "isfinite": _predicate(elementary.is_finite), "isposinf": is_sign_infinite(math.inf),
+    "isneginf": is_sign_infinite(-math.inf), "nan_to_num": nan_to_num, "logit": logit,
+    "special_logit": logit,
+    "where.self": where, "where.ScalarSelf": where, "where.ScalarOther": where, "where.Scalar": where,
+    "clamp": clamp, "clip": clamp, "clamp_min": lambda cx, x, low: clamp(cx, x, low),
+    "clamp_max": lambda cx, x, high: clamp(cx, x, None, high),
+    "addcmul": addcmul, "addcdiv": addcdiv, "lerp": lerp,
+    "_to_copy": convert, "to.dtype": convert,
+})  # fmt: skip
 
-ACTIVATIONS: dict[str, Handler] = {
-    f"aten.{name}": handler
-    for name, handler in {
-        "relu": lambda cx, x: activations.relu(cx.b, x),
-        "relu6": lambda cx, x: activations.hard_tanh(cx.b, x, 0.0, 6.0),
-        "hardtanh": lambda cx, x, low=-1.0, high=1.0: activations.hard_tanh(cx.b, x, low, high),
-        "leaky_relu": lambda cx, x, slope=0.01: activations.leaky_relu(cx.b, x, slope),
-        "elu": lambda cx, x, *p: activations.elu(cx.b, x, *p),
-        "celu": lambda cx, x, alpha=1.0: activations.celu(cx.b, x, alpha),
-        "selu": lambda cx, x: activations.selu(cx.b, x),
-        "gelu": lambda cx, x, approximate="none": activations.gelu(cx.b, x, approximate),
-        "silu": lambda cx, x: activations.silu(cx.b, x),
-        "mish": lambda cx, x: activations.mish(cx.b, x),
-        "softplus": lambda cx, x, beta=1, threshold=20: activations.softplus(cx.b, x, beta, threshold),
-        "hardsigmoid": lambda cx, x: activations.hard_sigmoid(cx.b, x),
-        "hardswish": lambda cx, x: activations.hard_swish(cx.b, x),
-        "hardshrink": lambda cx, x, lambd=0.5: activations.hard_shrink(cx.b, x, lambd),
-        "softshrink": lambda cx, x, lambd=0.5: activations.soft_shrink(cx.b, x, lambd),
-        "threshold": lambda cx, x, limit, value: activations.threshold(cx.b, x, limit, value),
-        "log_sigmoid": lambda cx, x: activations.log_sigmoid(cx.b, x),
-        "glu": lambda cx, x, dim=-1: activations.glu(cx.b, x, dim),
-    }.items()
-}  # fmt: skip
+ACTIVATIONS: dict[str, Handler] = aten({
+    "relu": lambda cx, x: activations.relu(cx.b, x),
+    "relu6": lambda cx, x: activations.hard_tanh(cx.b, x, 0.0, 6.0),
+    "hardtanh": lambda cx, x, low=-1.0, high=1.0: activations.hard_tanh(cx.b, x, low, high),
+    "leaky_relu": lambda cx, x, slope=0.01: activations.leaky_relu(cx.b, x, slope),
+    "elu": lambda cx, x, *p: activations.elu(cx.b, x, *p),
+    "celu": lambda cx, x, alpha=1.0: activations.celu(cx.b, x, alpha),
+    "selu": lambda cx, x: activations.selu(cx.b, x),
+    "gelu": lambda cx, x, approximate="none": activations.gelu(cx.b, x, approximate),
+    "silu": lambda cx, x: activations.silu(cx.b, x),
+    "mish": lambda cx, x: activations.mish(cx.b, x),
+    "softplus": lambda cx, x, beta=1, threshold=20: activations.softplus(cx.b, x, beta, threshold),
+    "hardsigmoid": lambda cx, x: activations.hard_sigmoid(cx.b, x),
+    "hardswish": lambda cx, x: activations.hard_swish(cx.b, x),
+    "hardshrink": lambda cx, x, lambd=0.5: activations.hard_shrink(cx.b, x, lambd),
+    "softshrink": lambda cx, x, lambd=0.5: activations.soft_shrink(cx.b, x, lambd),
+    "threshold": lambda cx, x, limit, value: activations.threshold(cx.b, x, limit, value),
+    "log_sigmoid": lambda cx, x: activations.log_sigmoid(cx.b, x),
+    "glu": lambda cx, x, dim=-1: activations.glu(cx.b, x, dim),
+})  # fmt: skip

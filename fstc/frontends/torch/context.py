@@ -6,7 +6,7 @@ arguments of the operator's schema in order, without those that only say where a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fstc.frontends.artefact import Unsupported
@@ -64,9 +64,7 @@ class Context:
             return self.b.convert(x, dtype)
         return self.b.scalar(number(x, dtype), dtype)
 
-    def pointwise(
-        self, f: Callable[..., Val], *args: Argument, dtype: DType | None = None, once: bool = False
-    ) -> Val:
+    def pointwise(self, f: Callable[..., Val], *args: Argument, dtype: DType | None = None, once: bool = False) -> Val:
         """``f(b, ...)`` of the operands in ``dtype`` (the result's), rounded to the result's type.
 
         ``once``: an expansion of several roundings, for which narrow floats are computed in f32. So they are beside
@@ -78,7 +76,9 @@ class Context:
             like = Val(TensorType(dtype, ()))
             numbers = [float(a) for a in args if not isinstance(a, Val)]
             compute = F32 if once or any(n == n and not exact(n, like) for n in numbers) else dtype
-        vals = [self.b.convert(self.val(a, dtype), compute) if isinstance(a, Val) else self.val(a, compute) for a in args]
+        vals = [
+            self.b.convert(self.val(a, dtype), compute) if isinstance(a, Val) else self.val(a, compute) for a in args
+        ]
         return self.b.convert(f(self.b, *vals), self.dtype)
 
     def result(self, x: Val, index: int = 0) -> Val:
@@ -134,6 +134,16 @@ class Context:
 
     def i64(self, x: Val) -> Val:
         return self.b.convert(x, I64)
+
+
+def aten(entries: Mapping[str, Handler]) -> dict[str, Handler]:
+    """Entries of the table under torch's namespace."""
+    return {f"aten.{name}": handler for name, handler in entries.items()}
+
+
+def each(names: str, handler: Handler) -> dict[str, Handler]:
+    """One handler for several names."""
+    return dict.fromkeys(names.split(), handler)
 
 
 def operand(x: Argument) -> Operand:

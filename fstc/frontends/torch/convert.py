@@ -94,7 +94,7 @@ class Converter:
 
     def _mapped_call(self, node: Any, name: str, args: Any, kwargs: Any) -> Any:
         cx = self.cx
-        before = cx.b.count
+        before = cx.b.mark()
         self._describe(node)
         with cx.b.at(node.name, location(node)):
             if name in HIGHER_ORDER:
@@ -104,7 +104,7 @@ class Converter:
             handler = _handler(name)
             result = handler(cx, *_arguments(node.target, args, kwargs))
             result = self._checked(node, result)
-        made = cx.b.ops_since(before)
+        made = cx.b.since(before)
         self.coverage.mapped(name, [op.name for op in made], library=any(op.kind is Kind.LIBRARY for op in made))
         return result
 
@@ -119,7 +119,7 @@ class Converter:
             whole = any(user.target is not operator.getitem for user in node.users)
             self.cx.used = tuple(whole or i in read for i in range(len(self.cx.types)))
         first = node.args[0].meta.get("val") if node.args and hasattr(node.args[0], "meta") else None
-        self.cx.strides = tuple(first.stride()) if hasattr(first, "stride") else ()
+        self.cx.strides = tuple(first.stride()) if first is not None and hasattr(first, "stride") else ()
 
     def _type(self, val: Any) -> TensorType | None:
         import torch

@@ -14,7 +14,7 @@ from fstc.frontends.builder import Builder, Val
 from fstc.frontends.composed import elementary, normalize
 from fstc.frontends.composed.precision import rounded_once, wide
 from fstc.frontends.composed.scans import running
-from fstc.frontends.torch.context import Context, Handler, axes_of, axis
+from fstc.frontends.torch.context import Context, Handler, aten, axes_of, axis
 from fstc.ir.types import BOOL, DType
 
 Dims = int | Sequence[int] | None
@@ -109,7 +109,8 @@ def _varied(root: bool, with_mean: bool, form: str) -> Handler:
     ) -> Val | tuple[Val, Val]:
         return finished(cx, x, dims, 1.0 if correction is None else float(correction), keep)
 
-    return {"default": whole, "dim": dims, "correction": corrected}[form]
+    forms: dict[str, Handler] = {"default": whole, "dim": dims, "correction": corrected}
+    return forms[form]
 
 
 def cumsum(cx: Context, x: Val, dim: int, dtype: DType | None = None) -> Val:
@@ -126,7 +127,7 @@ def cumprod(cx: Context, x: Val, dim: int, dtype: DType | None = None) -> Val:
 
 def logcumsumexp(cx: Context, x: Val, dim: int) -> Val:
     def of(x: Val) -> Val:
-        return running(cx.b, lambda b, x, y: [elementary.logaddexp(b, *x, *y)], [x], dim % x.rank)[0]
+        return running(cx.b, lambda b, x, y: [elementary.logaddexp(b, x[0], y[0])], [x], dim % x.rank)[0]
 
     return rounded_once(cx.b, of, x) if x.rank else x
 
@@ -214,23 +215,20 @@ def safe_softmax(cx: Context, x: Val, dim: int, dtype: DType | None = None) -> V
     return b.select(b.broadcast(dead, x.shape), 0.0, soft)
 
 
-REDUCTIONS: dict[str, Handler] = {
-    f"aten.{name}": handler
-    for name, handler in {
-        "sum.default": _summed_all("sum"), "sum.dim_IntList": _summed("sum"), "prod.default": _summed_all("prod"),
-        "prod.dim_int": _summed("prod"), "mean.default": lambda cx, x, dtype=None: mean(cx, x), "mean.dim": mean,
-        "amax": _extreme("max"), "amin": _extreme("min"), "any": _logical("or"), "all": _logical("and"),
-        "max.default": _extreme("max"), "min.default": _extreme("min"),
-        "max.dim": _located("argmax"), "min.dim": _located("argmin"),
-        "argmax": _position("argmax"), "argmin": _position("argmin"), "aminmax": aminmax,
-        **{f"{name}.{form}": _varied("std" in name, "mean" in name, form)
-           for name in ("var", "std", "var_mean", "std_mean") for form in ("default", "dim", "correction")},
-        "cumsum": cumsum, "cumprod": cumprod, "logcumsumexp": logcumsumexp,
-        "cummax": _running_extreme("GE"), "cummin": _running_extreme("LE"), "logsumexp": logsumexp,
-        "count_nonzero": count_nonzero, "linalg_vector_norm": vector_norm, "nansum": nansum,
-        "norm.Scalar": norm, "norm.ScalarOpt_dim": norm, "norm.ScalarOpt_dtype": lambda cx, x, p, dtype=None:
-        norm(cx, x, p, None, False, dtype), "norm.ScalarOpt_dim_dtype": norm,
-        "_softmax": softmax, "softmax": softmax, "_log_softmax": log_softmax, "log_softmax": log_softmax,
-        "_safe_softmax": safe_softmax,
-    }.items()
-}  # fmt: skip
+REDUCTIONS: dict[str, Handler] = aten({
+    "sum.default": _summed_all("sum"), "sum.dim_IntList": _summed("sum"), "prod.default": _summed_all("prod"),
+    "prod.dim_int": _summed("prod"), "mean.default": lambda cx, x, dtype=None: mean(cx, x), "mean.dim": mean,
+    "amax": _extreme("max"), "amin": _extreme("min"), "any": _logical("or"), "all": _logical("and"),
+    "max.default": _extreme("max"), "min.default": _extreme("min"),
+    "max.dim": _located("argmax"), "min.dim": _located("argmin"),
+    "argmax": _position("argmax"), "argmin": _position("argmin"), "aminmax": aminmax,
+    **{f"{name}.{form}": _varied("std" in name, "mean" in name, form)
+       for name in ("var", "std", "var_mean", "std_mean") for form in ("default", "dim", "correction")},
+    "cumsum": cumsum, "cumprod": cumprod, "logcumsumexp": logcumsumexp,
+    "cummax": _running_extreme("GE"), "cummin": _running_extreme("LE"), "logsumexp": logsumexp,
+    "count_nonzero": count_nonzero, "linalg_vector_norm": vector_norm, "nansum": nansum,
+    "norm.Scalar": norm, "norm.ScalarOpt_dim": norm, "norm.ScalarOpt_dtype": lambda cx, x, p, dtype=None:
+    norm(cx, x, p, None, False, dtype), "norm.ScalarOpt_dim_dtype": norm,
+    "_softmax": softmax, "softmax": softmax, "_log_softmax": log_softmax, "log_softmax": log_softmax,
+    "_safe_softmax": safe_softmax,
+})  # fmt: skip

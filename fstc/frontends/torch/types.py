@@ -7,7 +7,7 @@ with dimensions outranks one without, which outranks a number, within and across
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from fstc.frontends.artefact import Unsupported
@@ -23,7 +23,7 @@ _TORCH = {ours: theirs for theirs, ours in _NAMES.items()}
 Operand = tuple[DType, int] | bool | int | float
 
 
-@lru_cache(maxsize=None)
+@cache
 def dtype_from_torch(dtype: Any) -> DType:
     name = _NAMES.get(str(dtype).removeprefix("torch."))
     if name is None:
@@ -63,7 +63,7 @@ def _placed(operand: Operand, default: DType) -> tuple[int, DType]:
     return 2, BOOL if isinstance(operand, bool) else I64 if isinstance(operand, int) else default
 
 
-@lru_cache(maxsize=None)
+@cache
 def _joined(x: DType, y: DType) -> DType:
     import torch
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Val
-from fstc.frontends.torch.context import Context, Handler
+from fstc.frontends.torch.context import Context, Handler, aten, each
 from fstc.ir.types import BOOL, I32, DType
 
 MOST_STRIDED = 1 << 24  # elements of a view of arbitrary strides, whose indices are constants
@@ -52,9 +52,7 @@ def expand(cx: Context, x: Val, shape: Sequence[int], *rest: Any) -> Val:
     return cx.b.broadcast(x, cx.shape)
 
 
-def slice_(
-    cx: Context, x: Val, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Val:
+def slice_(cx: Context, x: Val, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Val:
     at, (first, last, _) = dim % x.rank, slice(start, end).indices(x.shape[dim])
     return cx.b.slice_axis(x, at, first, max(first, last), step)
 
@@ -203,9 +201,7 @@ def diagonal_scatter(cx: Context, x: Val, part: Val, offset: int = 0, first: int
     return b.select(spread(b.full(True, BOOL, part.shape)), spread(part), x)
 
 
-def as_strided(
-    cx: Context, x: Val, size: Sequence[int], stride: Sequence[int], offset: int | None = None
-) -> Val:
+def as_strided(cx: Context, x: Val, size: Sequence[int], stride: Sequence[int], offset: int | None = None) -> Val:
     """Of memory that ``x`` fills: the same elements where it is plain, else a gather by constant positions."""
     import numpy as np
 
@@ -298,27 +294,21 @@ def copy(cx: Context, x: Val, source: Val, *rest: Any) -> Val:
     return cx.b.broadcast(cx.b.convert(source, x.dtype), x.shape)
 
 
-VIEWS: dict[str, Handler] = {
-    f"aten.{name}": handler
-    for name, handler in {
-        **dict.fromkeys(("alias clone detach contiguous lift lift_fresh lift_fresh_copy detach_copy alias_copy "
-                         "view_of resolve_conj resolve_neg _conj conj positive").split(), _as_is),
-        **dict.fromkeys("view reshape _unsafe_view _reshape_copy view_copy _reshape_alias unflatten flatten"
-                        .split(), view),
-        **dict.fromkeys("unsqueeze squeeze unsqueeze_copy squeeze_copy".split(), squeeze),
-        **dict.fromkeys("expand expand_copy".split(), expand),
-        **dict.fromkeys("slice slice_copy".split(), slice_),
-        **dict.fromkeys("split split_with_sizes split_with_sizes_copy split_copy unsafe_split tensor_split"
-                        .split(), split),
-        "view.dtype": view_dtype, "permute": permute, "permute_copy": permute, "transpose": transpose,
-        "transpose_copy": transpose, "swapaxes": transpose, "t": matrix_transpose, "numpy_T": matrix_transpose,
-        "select": select, "select_copy": select, "chunk": chunk, "unbind": unbind, "cat": cat, "stack": stack,
-        "flip": flip, "roll": roll, "repeat": repeat, "diagonal": diagonal, "diagonal_copy": diagonal,
-        "unfold": unfold, "unfold_copy": unfold, "slice_scatter": slice_scatter, "select_scatter": select_scatter,
-        "diagonal_scatter": diagonal_scatter, "as_strided": as_strided, "as_strided_copy": as_strided,
-        "constant_pad_nd": constant_pad, "tril": triangle("GE"), "triu": triangle("LE"), "copy": copy,
-        **{f"reflection_pad{d}d": reflection_pad for d in (1, 2, 3)},
-        **{f"replication_pad{d}d": replication_pad for d in (1, 2, 3)},
-    }.items()
-    if name != "tensor_split"
-}  # fmt: skip
+VIEWS: dict[str, Handler] = aten({
+    **each("alias clone detach contiguous lift lift_fresh lift_fresh_copy detach_copy alias_copy "
+                     "view_of resolve_conj resolve_neg _conj conj positive", _as_is),
+    **each("view reshape _unsafe_view _reshape_copy view_copy _reshape_alias unflatten flatten", view),
+    **each("unsqueeze squeeze unsqueeze_copy squeeze_copy", squeeze),
+    **each("expand expand_copy", expand),
+    **each("slice slice_copy", slice_),
+    **each("split split_with_sizes split_with_sizes_copy split_copy unsafe_split", split),
+    "view.dtype": view_dtype, "permute": permute, "permute_copy": permute, "transpose": transpose,
+    "transpose_copy": transpose, "swapaxes": transpose, "t": matrix_transpose, "numpy_T": matrix_transpose,
+    "select": select, "select_copy": select, "chunk": chunk, "unbind": unbind, "cat": cat, "stack": stack,
+    "flip": flip, "roll": roll, "repeat": repeat, "diagonal": diagonal, "diagonal_copy": diagonal,
+    "unfold": unfold, "unfold_copy": unfold, "slice_scatter": slice_scatter, "select_scatter": select_scatter,
+    "diagonal_scatter": diagonal_scatter, "as_strided": as_strided, "as_strided_copy": as_strided,
+    "constant_pad_nd": constant_pad, "tril": triangle("GE"), "triu": triangle("LE"), "copy": copy,
+    **{f"reflection_pad{d}d": reflection_pad for d in (1, 2, 3)},
+    **{f"replication_pad{d}d": replication_pad for d in (1, 2, 3)},
+})  # fmt: skip
