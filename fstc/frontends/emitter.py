@@ -162,6 +162,14 @@ class Emitter:
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
+    def mark(self) -> int:
+        """A place in the list of ops, for :meth:`since`."""
+        return len(self._ops)
+
+    def since(self, mark: int) -> list[str]:
+        """The names of the ops made since then: what an operator of the framework became."""
+        return [op.op.name for op in self._ops[mark:]]
+
     def region(self, types: Sequence[DType], body: Callable[..., Val | Sequence[Val]]) -> Region:
         """A body of scalars: ``b.region((F32, F32), lambda b, x, y: b.ew("add", x, y))``."""
         inner = type(self)("body")
