@@ -54,7 +54,9 @@ def decoded_type(type: Any, depth: int = 0) -> Type:
         return Foreign(text, "bounded dynamic extents are not supported: export with static shapes")
     if type.rank > 8:
         return Foreign(text, f"rank {type.rank}: at most 8 is supported")
-    return TensorType(dtype, tuple(DYNAMIC if type.is_dynamic_dim(d) else type.get_dim_size(d) for d in range(type.rank)))
+    return TensorType(
+        dtype, tuple(DYNAMIC if type.is_dynamic_dim(d) else type.get_dim_size(d) for d in range(type.rank))
+    )
 
 
 def is_static(type: TensorType) -> bool:
