@@ -1,7 +1,7 @@
 """MLIR's attributes as Python values: numbers, lists, dicts, NumPy arrays.
 
-Example: ``Attributes(module).value(op.attributes["dimension_numbers"])["offset_dims"]`` is ``[1]``. Constants of element
-types that the buffer protocol lacks (bf16, f8) and stored resources are read from their printed form.
+Example: ``Attributes(module).value(op.attributes["dimension_numbers"])["offset_dims"]`` is ``[1]``. Constants of
+element types that the buffer protocol lacks (bf16, f8) and stored resources are read from their printed form.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Attributes:
             return {name: getattr(attr, name) for name in FIELDS[kind]}
         if kind in VALUED:
             return attr.value
-        if isinstance(attr, ir.DenseElementsAttr) or str(attr.type)[:1] == "t" and RESOURCE.match(str(attr)):
+        if isinstance(attr, ir.DenseElementsAttr) or (str(attr.type)[:1] == "t" and RESOURCE.match(str(attr))):
             return self.array(attr)
         if isinstance(attr, ir.ArrayAttr):
             return [self.value(a) for a in attr]

@@ -1,7 +1,7 @@
 """CHLO, the dialect above StableHLO: elementary functions, and element-wise ops that broadcast.
 
-Example: ``chlo.erf_inv`` is a polynomial in ``-log(1 - x^2)``, improved by Newton's method for f64. In portable artefacts
-these ops are composites of the same names.
+Example: ``chlo.erf_inv`` is a polynomial in ``-log(1 - x^2)``, improved by Halley's method for f64. In portable
+artefacts these ops are composites of the same names.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def _erf_inv(b: Builder, x: Val) -> Val:
     p = b.select(b.compare("LT", w, 5.0), _horner(b, CENTRE, near), _horner(b, TAIL, far))
     y = b.ew("mul", p, x)
     if x.dtype == F64:
-        y = _newton(b, x, _newton(b, x, y))
+        y = _halley(b, x, _halley(b, x, y))
     limit = b.ew("mul", x, float("inf"))
     return b.select(b.compare("EQ", b.ew("abs", x), 1.0), limit, y)
 
 
-def _newton(b: Builder, x: Val, y: Val) -> Val:
+def _halley(b: Builder, x: Val, y: Val) -> Val:
     """Halley's step towards erf(y) = x, from the complement where erf is near 1."""
     a, sign = b.ew("abs", y), b.ew("sign", x)
     below = b.ew("sub", b.ew("sub", 1.0, b.ew("abs", x)), b.ew("erfc", a))

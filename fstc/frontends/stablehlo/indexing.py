@@ -1,7 +1,7 @@
 """gather, scatter, sort and top-k: the dimension numbers are those of the table.
 
-Example: ``x.at[i].add(u)`` is a ``scatter`` with the body ``add``. A comparator that orders by the first tensor alone, in
-one of the forms that JAX and TensorFlow write, is a sort without a comparator.
+Example: ``x.at[i].add(u)`` is a ``scatter`` with the body ``add``. A comparator that orders by the first tensor alone,
+in one of the forms that JAX and TensorFlow write, is a sort without a comparator.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Constants, and ops that move elements; those with shapes as operands need them known while importing.
 
-Example: ``dynamic_reshape %x, %shape`` is ``reshape`` where the shape is a constant, or follows from constants.
+Example: ``dynamic_reshape %x, %shape`` is `reshape` where the shape is a constant, or follows from constants.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ converted to the wider one first. A reversed convolution window is a ``reverse``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from fstc.frontends.builder import Val
 from fstc.frontends.stablehlo.layout import known
@@ -35,7 +36,7 @@ def dot(s: Site, x: Val, y: Val) -> Val:
     return _product(s, x, y, {"lhs_contract": (x.rank - 1,), "rhs_contract": (0,)})
 
 
-def _product(s: Site, x: Val, y: Val, pairs: Mapping[str, Sequence[int]]) -> Val:
+def _product(s: Site, x: Val, y: Val, pairs: Mapping[str, Any]) -> Val:
     """Of booleans: is any of the pairs true on both sides?"""
     result = s.dtype()
     x, y = _alike(s, x, y)
@@ -75,7 +76,7 @@ def dynamic_conv(s: Site, x: Val, kernel: Val, padding: Val) -> Val:
 def _convolution(s: Site, x: Val, kernel: Val, padding: tuple[tuple[int, int], ...]) -> Val:
     numbers = s.attr("dimension_numbers")
     reversal = s.ints("window_reversal")
-    kernel = s.b.reverse(kernel, [d for d, r in zip(numbers["kernel_spatial_dimensions"], reversal) if r])
+    kernel = s.b.reverse(kernel, [d for d, r in zip(numbers["kernel_spatial_dimensions"], reversal, strict=False) if r])
     x, kernel = _alike(s, x, kernel)
     return s.b.op(
         "convolution",

@@ -1,7 +1,8 @@
 """A StableHLO module as plain Python values: what the bindings' objects say, read once.
 
-Example: ``program.functions["main"].body.ops[0].attrs["dimensions"]`` is a list of ints. Loops are unrolled and functions
-inlined, so that an op is imported many times; asking MLIR for its attributes each time would be most of the work.
+Example: ``program.functions["main"].body.ops[0].attrs["dimensions"]`` is a list of ints. Loops are unrolled and
+functions inlined, so that an op is imported many times; asking MLIR for its attributes each time would be most of the
+work.
 """
 
 from __future__ import annotations

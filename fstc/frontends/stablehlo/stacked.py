@@ -1,7 +1,7 @@
 """The results of a loop's steps, written one after another into a tensor, as one concatenation.
 
-Example: a scan over 3 steps writes ``y[0]``, ``y[1]``, ``y[2]``; unrolled, that is three tensors of the whole size, each
-with one row changed. Once the rows fill the tensor they are concatenated, and what nothing else reads is left out.
+Example: a scan over 3 steps writes ``y[0]``, ``y[1]``, ``y[2]``; unrolled, that is three tensors of the whole size,
+each with one row changed. Once the rows fill the tensor they are concatenated, and what nothing else reads is left out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Go through a program's ops in order and make each of them with its handler.
 
-Example: ``Walk(program, builder, Coverage(), TABLE).block(main.body, inputs)`` returns the values of the block's return.
+Example: ``Walk(program, builder, Coverage(), TABLE).block(main.body, inputs)`` returns the values of its return.
 Functions are inlined, loops unrolled; a handler is a function ``(site, *operands) -> result or results``. What no
 handler maps is noted in the coverage, and a ``custom_call`` stands in its place.
 """
