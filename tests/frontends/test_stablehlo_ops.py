@@ -14,6 +14,14 @@ from tests.frontends.jax_cases import CASES, Case  # noqa: E402
 from tests.frontends.jax_imports import assert_close, imported, results  # noqa: E402
 
 GRADIENTS = [case for case in CASES if case.grad]
+SAMPLED = 5  # `make test` runs every fifth; each costs a compilation by XLA
+
+
+def sampled(cases: list[Case]) -> list[Any]:
+    return [
+        pytest.param(case, id=case.name, marks=[pytest.mark.slow] if i % SAMPLED else [])
+        for i, case in enumerate(cases)
+    ]
 
 
 def check(function: Any, case: Case, folder: Path, bytecode: bool) -> None:
@@ -27,12 +35,12 @@ def check(function: Any, case: Case, folder: Path, bytecode: bool) -> None:
         assert_close(found, np.asarray(wanted), case.factor)
 
 
-@pytest.mark.parametrize("case", CASES, ids=[c.name for c in CASES])
+@pytest.mark.parametrize("case", sampled(CASES))
 def test_function(case: Case, tmp_path: Path) -> None:
     check(case.function, case, tmp_path, bytecode=False)
 
 
-@pytest.mark.parametrize("case", GRADIENTS, ids=[c.name for c in GRADIENTS])
+@pytest.mark.parametrize("case", sampled(GRADIENTS))
 def test_gradient(case: Case, tmp_path: Path) -> None:
     """Of a weighted sum of squares of all results, with respect to all arguments. As bytecode."""
 
