@@ -111,7 +111,10 @@ def test_large_weights_are_folded_where_they_do_not_grow() -> None:
     with b.at("layer", "model.py:7"):
         scaled = b.ew("mul", large("w", b), 0.5)
         narrow = b.convert(large("v", b), BF16)
-        wide = b.convert(b.constant(np.arange(90_000, dtype=np.float32).clip(0, 60_000).astype(np.float16).reshape(300, 300), "h"), F32)
+        wide = b.convert(
+            b.constant(np.arange(90_000, dtype=np.float32).clip(0, 60_000).astype(np.float16).reshape(300, 300), "h"),
+            F32,
+        )
         both = b.concat([large("p", b), large("q", b)], 0)
     b.output("a", b.ew("add", x, scaled))
     b.output("b", b.ew("add", b.convert(x, BF16), narrow))
