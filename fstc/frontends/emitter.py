@@ -281,13 +281,9 @@ class _Writer:
         """``value`` for what is written into the text, else ``data``."""
         array = val.known
         assert array is not None
-        spelled = val.dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
-        if not array.size:
-            return "value", _nested(array)
-        if spelled and is_uniform(array):
-            return "value", _number(array.reshape(-1)[0], val.dtype)
-        if spelled and array.size <= INLINE_ELEMENTS:
-            return "value", _nested(array)
+        written = as_attribute(array, val.dtype)
+        if written is not None:
+            return "value", written
         name = self.stored.get(id(array))
         if name is None:
             name = self.stored[id(array)] = self._unique(self._stored_name(val), self.tensors)
@@ -348,6 +344,16 @@ def _frozen(value: Attr) -> Attr:
     return tuple(_frozen(v) for v in value)
 
 
+def as_attribute(array: Array, dtype: DType) -> Attr | None:
+    """The attribute ``value`` of a constant; None where the text cannot hold it, or had better not."""
+    if not array.size:
+        return _nested(array)
+    spelled = dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
+    if spelled and is_uniform(array):
+        return _number(array.reshape(-1)[0], dtype)
+    return _nested(array) if spelled and array.size <= INLINE_ELEMENTS else None
+
+
 def _number(x: Any, dtype: DType) -> Attr:
     if dtype.kind == "b":
         return bool(x)
@@ -361,4 +367,4 @@ def _nested(array: Array) -> Attr:
     return _frozen(wide.tolist())
 
 
-__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "dtype_of", "is_uniform"]
+__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "as_attribute", "dtype_of", "is_uniform"]
