@@ -35,7 +35,9 @@ def short(name: str) -> str:
 
 
 def unreadable(path: object, why: str, help: str = "") -> FstcError:
-    return FstcError(Diagnostic("FST0802", f"{path} is no ONNX model that can be read: {why}", file=str(path), help=help))
+    return FstcError(
+        Diagnostic("FST0802", f"{path} is no ONNX model that can be read: {why}", file=str(path), help=help)
+    )
 
 
 def mistaken(path: object, where: str, why: str, help: str = "") -> FstcError:
