@@ -221,7 +221,8 @@ class Importer:
         filled = entries + [None] * (len(function.input) - len(entries))
         inner.values.update(zip(function.input, filled, strict=True))
         self._walk(inner)
-        return [self._read(name, inner, None, where) for name in function.output]
+        wanted = [bool(name) for name in node.output] + [False] * (len(function.output) - len(node.output))
+        return [self._read(o, inner, None, where) if w else None for o, w in zip(function.output, wanted, strict=True)]
 
     def _attributes(self, node: Proto, scope: Scope) -> dict[str, Proto]:
         """By name; those that name an attribute of the function around are that one, or are left out."""

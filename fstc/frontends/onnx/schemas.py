@@ -68,17 +68,13 @@ def function_of(schema: Schema, node: Proto, version: int, types: Sequence[Tenso
     import onnx
 
     if schema.has_function:
-        body = schema.get_function_with_opset_version(version) if _later(schema, version) else None
-        return body or schema.function_body
+        data = schema.get_function_with_opset_version(version) if version in schema.function_opset_versions else b""
+        return onnx.FunctionProto.FromString(data) if data else schema.function_body
     if not schema.has_context_dependent_function:
         return None
     given = [_type_proto(t).SerializeToString() for t in types]
     data = schema.get_context_dependent_function_with_opset_version(version, node.SerializeToString(), given)
     return onnx.FunctionProto.FromString(data) if data else None
-
-
-def _later(schema: Schema, version: int) -> bool:
-    return version in schema.function_opset_versions
 
 
 def _type_proto(type: TensorType | None) -> Proto:

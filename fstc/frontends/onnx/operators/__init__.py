@@ -21,7 +21,9 @@ from fstc.frontends.onnx.operators.quantized import QUANTIZED
 from fstc.frontends.onnx.operators.recurrent import RECURRENT
 from fstc.frontends.onnx.operators.reductions import REDUCTIONS
 from fstc.frontends.onnx.operators.refused import REFUSED
+from fstc.frontends.onnx.operators.resampling import RESAMPLING
 from fstc.frontends.onnx.operators.shapes import SHAPES
+from fstc.frontends.onnx.operators.signal import SIGNAL
 
 FAMILIES: tuple[tuple[str, Mapping[str, Handler]], ...] = (
     ("element-wise", ELEMENTWISE),
@@ -33,6 +35,8 @@ FAMILIES: tuple[tuple[str, Mapping[str, Handler]], ...] = (
     ("contractions", CONTRACTIONS),
     ("normalisation", NORMALIZATION),
     ("pooling", POOLING),
+    ("resampling", RESAMPLING),
+    ("signals", SIGNAL),
     ("recurrent", RECURRENT),
     ("quantised", QUANTIZED),
     ("control flow and sequences", CONTROL),

@@ -107,7 +107,8 @@ def power(n: Node) -> Val:
 def bit_shift(n: Node) -> Val:
     direction = n.choice("direction", "", ("LEFT", "RIGHT"))
     x, y = same_types(n, 2)
-    return n.b.ew("shift_left" if direction == "LEFT" else "shift_right_logical", x, y)
+    right = "shift_right_arithmetic" if x.dtype.kind == "i" else "shift_right_logical"
+    return n.b.ew("shift_left" if direction == "LEFT" else right, x, y)
 
 
 def logical(op: str) -> Handler:

@@ -11,7 +11,7 @@ from typing import Any
 
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Val
-from fstc.frontends.onnx.node import Handler, Node
+from fstc.frontends.onnx.node import MOST_KNOWN, Handler, Node
 from fstc.frontends.onnx.problems import wrong
 from fstc.frontends.onnx.tensors import MOST_ELEMENTS
 from fstc.ir.types import BOOL, F32, F64, I64
@@ -83,10 +83,15 @@ def range_(n: Node) -> Val:
     first, last, step = (n.scalar(i, what, 0) for i, what in enumerate(("start", "limit", "delta")))
     if not step or not all(isfinite(v) for v in (first, last, step)):
         raise wrong(f"a range from {first} to {last} in steps of {step}")
+    import numpy as np
+
     whole = start.dtype.is_integer
     count = max(0, -(-(int(last) - int(first)) // int(step)) if whole else ceil((last - first) / step))
     if count > MOST_RANGE:
         raise wrong(f"a range of {count:,} elements")
+    if count <= MOST_KNOWN:  # shape arithmetic goes on with it
+        numbers = np.arange(count) * (int(step) if whole else step) + (int(first) if whole else first)
+        return b.constant(numbers.astype(start.dtype.numpy()))
     places = b.iota(start.dtype if whole else F64 if start.dtype == F64 else F32, (count,), 0)
     if not first and step == 1:
         return b.convert(places, start.dtype)
