@@ -84,7 +84,8 @@ def jax_model(name: str) -> Callable[[Path], tuple[Imported, float]]:
 
         from fstc.frontends.run import ImportOptions, import_model
 
-        function, args = getattr(import_module("tests.frontends.jax_programs"), name)()
+        programs = import_module("tests.frontends.jax_programs")
+        function, args = programs.PROGRAMS[name](programs.WIDE)
         path = target.with_suffix(".mlir")
         path.write_text(jax.jit(function).lower(*args).as_text())
         start = time.perf_counter()

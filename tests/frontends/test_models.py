@@ -61,7 +61,7 @@ def test_jax_programs(fstc: Fstc, name: str) -> None:
     jax = pytest.importorskip("jax")
     from tests.frontends import jax_programs
 
-    function, args = getattr(jax_programs, name)()
+    function, args = jax_programs.PROGRAMS[name](jax_programs.WIDE)
     Path(f"{name}.mlir").write_text(jax.jit(function).lower(*args).as_text())
     done = fstc("import", f"{name}.mlir")
     assert done.code == 0, done.err
