@@ -9,16 +9,18 @@ import math
 from collections.abc import Callable, Sequence
 
 from fstc.frontends.artefact import Unsupported
-from fstc.frontends.builder import Val
+from fstc.frontends.builder import Builder, Val, common_shape
 from fstc.frontends.composed import normalize, products
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
 from fstc.frontends.torch.context import Context, Handler, aten, each
-from fstc.ir.types import BOOL, I32
+from fstc.ir.types import BOOL, F32, I32, DType
 
 
-def product(cx: Context, x: Val, y: Val) -> Val:
-    return products.matmul(cx.b, cx.factor(x), cx.factor(y))
+def product(cx: Context, x: Val, y: Val, dtype: DType | None = None) -> Val:
+    if cx.dtype == BOOL:
+        raise Unsupported("a product of bools")
+    return products.matmul(cx.b, cx.factor(x), cx.factor(y), dtype)
 
 
 def linear(cx: Context, x: Val, weight: Val, bias: Val | None = None) -> Val:
@@ -26,16 +28,17 @@ def linear(cx: Context, x: Val, weight: Val, bias: Val | None = None) -> Val:
     return found if bias is None else cx.b.ew("add", found, bias)
 
 
-def _added(multiply: Callable[[Context, Val, Val], Val]) -> Handler:
-    """beta * start + alpha * product; the start is not read when beta is 0, NaN or not."""
+def _added(multiply: Callable[..., Val], wide_product: bool = False) -> Handler:
+    """beta * start + alpha * product; the start is not read when beta is 0, NaN or not.
+
+    ``wide_product``: of narrow floats, the product stays in f32 until the sum is rounded, as torch has it.
+    """
 
     def handler(cx: Context, start: Val, x: Val, y: Val, beta: float = 1, alpha: float = 1) -> Val:
-        b = cx.b
-        found = multiply(cx, x, y)
-        if beta == 1 and alpha == 1:
-            return b.ew("add", found, start)
-        dtype = found.dtype
-        found = wide(b, found)
+        b, dtype = cx.b, x.dtype
+        if beta == 1 and alpha == 1 and not wide_product:
+            return b.ew("add", multiply(cx, x, y), start)
+        found = wide(b, multiply(cx, x, y, F32 if dtype.is_float and dtype.size < 4 else None))
         found = found if alpha == 1 else b.ew("mul", found, cx.val(alpha, found.dtype))
         if beta:
             start = wide(b, start)
@@ -46,14 +49,27 @@ def _added(multiply: Callable[[Context, Val, Val], Val]) -> Handler:
     return handler
 
 
-def _summed(cx: Context, x: Val, y: Val) -> Val:
+def _summed(cx: Context, x: Val, y: Val, dtype: DType | None = None) -> Val:
     """addbmm: the products of a batch, summed in one call over both dimensions."""
-    return products.dot(cx.b, Factor(x), Factor(y), contract=[(0, 0), (2, 1)])
+    return products.dot(cx.b, Factor(x), Factor(y), contract=[(0, 0), (2, 1)], dtype=dtype)
 
 
-def outer(cx: Context, x: Val, y: Val) -> Val:
-    dtype = cx.dtype
+def outer(cx: Context, x: Val, y: Val, dtype: DType | None = None) -> Val:
+    dtype = dtype or cx.dtype
     return cx.b.ew("mul", cx.b.expand(cx.val(x, dtype), [1]), cx.b.expand(cx.val(y, dtype), [0]))
+
+
+def cross(cx: Context, x: Val, y: Val, dim: int = -1) -> Val:
+    def of(b: Builder, x: Val, y: Val) -> Val:
+        shape = common_shape([x.shape, y.shape])
+        x, y = b.broadcast(x, shape), b.broadcast(y, shape)
+
+        def turned(v: Val, first: int) -> Val:
+            return b.concat([b.slice_axis(v, dim, first, 3), b.slice_axis(v, dim, 0, first)], dim)
+
+        return b.ew("sub", b.ew("mul", turned(x, 1), turned(y, 2)), b.ew("mul", turned(x, 2), turned(y, 1)))
+
+    return cx.pointwise(of, x, y, once=True)
 
 
 def attention(
@@ -149,7 +165,8 @@ def convolution_backward(
 
 CONTRACTION: dict[str, Handler] = aten({
     **each("mm bmm matmul mv dot vdot", product), "linear": linear,
-    "addmm": _added(product), "baddbmm": _added(product), "addmv": _added(product), "addbmm": _added(_summed),
-    "addr": _added(outer), "outer": outer, "ger": outer, "scaled_dot_product_attention": attention,
+    "addmm": _added(product), "baddbmm": _added(product, True), "addmv": _added(product),
+    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross,
+    "scaled_dot_product_attention": attention,
     "convolution": convolution, "convolution_backward": convolution_backward,
 })  # fmt: skip

@@ -119,12 +119,12 @@ class Converter:
             whole = any(user.target is not operator.getitem for user in node.users)
             self.cx.used = tuple(whole or i in read for i in range(len(self.cx.types)))
         first = node.args[0].meta.get("val") if node.args and hasattr(node.args[0], "meta") else None
-        self.cx.strides = tuple(first.stride()) if first is not None and hasattr(first, "stride") else ()
+        self.cx.strides = _strides(first)
 
     def _type(self, val: Any) -> TensorType | None:
         import torch
 
-        if not isinstance(val, torch.Tensor):
+        if not isinstance(val, torch.Tensor) or val.layout != torch.strided:
             return None
         try:
             return TensorType(dtype_from_torch(val.dtype), tuple(self.extent(n) for n in val.shape))
@@ -163,6 +163,12 @@ class Converter:
         with self.cx.b.at(node.name, location(node)):
             made = self.cx.b.op("custom_call", operands, *(t for t in types if t), call_target_name=name)
         return made if several else made[0]
+
+
+def _strides(val: Any) -> tuple[Any, ...]:
+    import torch
+
+    return tuple(val.stride()) if isinstance(val, torch.Tensor) and val.layout == torch.strided else ()
 
 
 def operator_name(target: Any) -> str:

@@ -19,11 +19,12 @@ def is_mapped(operator: Any) -> bool:
 
 
 # Views of a kept operator could alias its input, which torch does not allow: these are always taken apart.
-ALIASING = frozenset(
+_ALIASING = (
     "aten.reshape.default aten.flatten.using_ints aten.contiguous.default aten.to.dtype aten.chunk.default "
     "aten.dropout.default aten.conj.default aten.unflatten.int aten.clip.default aten.clip.Tensor "
-    "aten.resolve_conj.default aten.resolve_neg.default aten.swapaxes.default aten.numpy_T.default".split()
+    "aten.resolve_conj.default aten.resolve_neg.default aten.swapaxes.default aten.numpy_T.default"
 )
+ALIASING = frozenset(_ALIASING.split())
 
 
 @cache

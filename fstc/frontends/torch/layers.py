@@ -15,7 +15,7 @@ from fstc.frontends.composed import normalize, pooling, products
 from fstc.frontends.composed.indexing import take
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
-from fstc.frontends.torch.context import Context, Handler, aten, each
+from fstc.frontends.torch.context import Context, Handler, aten
 
 
 def native_layer_norm(
@@ -108,7 +108,7 @@ def native_batch_norm(
     return batch_norm_training(cx, x, weight, bias, None, None, momentum, eps)
 
 
-# -- pooling -------------------------------------------------------------------------------------------------------------
+# -- pooling -----------------------------------------------------------------------------------------------------------
 
 
 def _windows(
@@ -187,7 +187,7 @@ def _averages(extent: int, count: int) -> Any:
     return found
 
 
-# -- resizing ------------------------------------------------------------------------------------------------------------
+# -- resizing ----------------------------------------------------------------------------------------------------------
 
 
 def _resized(x: Val, sizes: Sequence[int] | None, factors: Sequence[float] | None) -> list[tuple[int, float | None]]:

@@ -195,7 +195,7 @@ def _outputs(program: Any, found: Sequence[Any]) -> list[tuple[str, Any]]:
 
 
 def output_names(program: Any) -> list[str]:
-    """Of the user's outputs: their places where these have words, else the nodes' names; empty for what is no tensor."""
+    """Of the user's outputs: their places where these have words, else the nodes' names; empty for no tensor."""
     import torch.utils._pytree as pytree
 
     signature = program.graph_signature

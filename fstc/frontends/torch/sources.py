@@ -48,6 +48,10 @@ def arange_default(cx: Context, end: float, *rest: Any) -> Val:
     return arange(cx, 0, end)
 
 
+def arange_start(cx: Context, start: float, end: float, *rest: Any) -> Val:
+    return arange(cx, start, end)
+
+
 def linspace(cx: Context, start: Argument, end: Argument, steps: int, *rest: Any) -> Val:
     """From both ends to the middle, as torch counts."""
     import numpy as np
@@ -123,7 +127,7 @@ SOURCES: dict[str, Handler] = aten({
     **each("zeros zeros_like new_zeros empty empty_like new_empty empty_strided new_empty_strided "
                     "empty_permuted zero _efficientzerotensor", filled(0)),
     **each("ones ones_like new_ones", filled(1)),
-    "arange.start_step": arange, "arange.start": arange, "arange.default": arange_default, "eye": eye,
+    "arange.start_step": arange, "arange.start": arange_start, "arange.default": arange_default, "eye": eye,
     "linspace.default": linspace, "scalar_tensor": scalar_tensor, "_local_scalar_dense": item, "item": item,
     "nonzero": nonzero, "native_dropout": dropout, "dropout": dropout, "sym_size": size, "sym_stride": stride,
     "sym_numel": numel, "sym_storage_offset": lambda cx, x: 0,
@@ -134,5 +138,6 @@ SOURCES: dict[str, Handler] = aten({
                     "binomial rrelu_with_noise rrelu_with_noise_functional", refused(RANDOM)),
     **each("masked_select unique_dim _unique2 unique_consecutive nonzero_static argwhere bincount "
                     "repeat_interleave.Tensor", refused(DEPENDS)),
-    **each("_fft_r2c _fft_c2r _fft_c2c complex view_as_real view_as_complex polar real imag angle", refused("complex numbers")),
+    **each("_fft_r2c _fft_c2r _fft_c2c complex view_as_real view_as_complex polar real imag angle",
+           refused("complex numbers")),
 })  # fmt: skip

@@ -50,9 +50,9 @@ def promoted(operands: Sequence[Operand], default: DType = F32) -> DType:
         before = ranked[place]
         ranked[place] = dtype if before is None else _joined(before, dtype)
     found: DType | None = None
-    for dtype in ranked:
-        if dtype is not None and (found is None or category(dtype) > category(found)):
-            found = dtype
+    for one in ranked:
+        if one is not None and (found is None or category(one) > category(found)):
+            found = one
     assert found is not None, "a promotion of nothing"
     return found
 
