@@ -1,7 +1,8 @@
-"""Whole JAX programs, forward and backward: imported at small sizes, the results are JAX's; at real sizes they import."""
+"""Whole JAX programs, forward and backward: at small sizes the results are JAX's, at real sizes they import."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,12 @@ def test_a_scan_is_stacked_once(tmp_path: Path) -> None:
     """No update of the whole output a step: the rows are concatenated."""
     found = ops(imported(*PROGRAMS["gru_scan"](SMALL), tmp_path))
     assert found.count("concatenate") == 1 and "dynamic_update_slice" not in found and "dynamic_slice" not in found
+
+
+def test_a_backward_scan_reads_what_the_forward_one_made(tmp_path: Path) -> None:
+    """Without a stack in between, for the values that only the gradient needs."""
+    three, five = (imported(*PROGRAMS["gru_scan_grad"](replace(SMALL, steps=n)), tmp_path) for n in (3, 5))
+    assert ops(three).count("concatenate") - 2 * 3 == ops(five).count("concatenate") - 2 * 5
 
 
 def test_donated_arguments_lend_their_memory(tmp_path: Path) -> None:

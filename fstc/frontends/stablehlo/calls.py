@@ -10,7 +10,7 @@ from typing import Any
 
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Val
-from fstc.frontends.stablehlo.walk import Entry, Site, Value
+from fstc.frontends.stablehlo.walk import Contradiction, Entry, Site, Value
 
 ANNOTATIONS = (
     "LayoutConstraint", "MoveToDevice", "MoveToHost", "PinToDevice", "SPMDFullToShardShape", "SPMDShardToFullShape",
@@ -61,7 +61,7 @@ def _assertion(s: Site, holds: Value, *values: Value) -> list[Value]:
         text = str(s.attr("error_message", "an assertion about shapes does not hold"))
         for i, value in enumerate(shown):
             text = text.replace(f"{{{i}}}", str(value))
-        raise Unsupported(text.partition(" Using the following")[0])
+        raise Contradiction(text.partition(" Using the following")[0])
     return []
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from fstc.frontends.stablehlo.program import DYNAMIC, Block, Function, Program
 from fstc.ir.types import Shape, TensorType
 
-SPECIFICATION = re.compile(r"(\S+)\.shape = \(([^=]*?)\)(?=,|\.? |$)")
+SPECIFICATION = re.compile(r"(\S+)\.shape = \(([^=]*?)\)(?=,|\.|$)")
 BINARY: Mapping[type[ast.AST], Callable[[int, int], int]] = {
     ast.Add: lambda x, y: x + y,
     ast.Sub: lambda x, y: x - y,

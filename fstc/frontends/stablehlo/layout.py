@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val
 from fstc.frontends.stablehlo.program import Foreign
-from fstc.frontends.stablehlo.stacked import filled
+from fstc.frontends.stablehlo.stacked import filled, part
 from fstc.frontends.stablehlo.walk import Entry, Site
 from fstc.ir.types import TensorType
 
@@ -105,7 +105,8 @@ def dynamic_slice(s: Site, x: Val, *starts: Val) -> Val:
     at = _static_starts(x, sizes, starts)
     if at is None:
         return s.b.op("dynamic_slice", [x, *starts], sizes=sizes)[0]
-    return s.b.slice(x, at, [a + n for a, n in zip(at, sizes, strict=True)])
+    whole = part(s.walk, x, at, sizes)
+    return whole or s.b.slice(x, at, [a + n for a, n in zip(at, sizes, strict=True)])
 
 
 def dynamic_update_slice(s: Site, x: Val, update: Val, *starts: Val) -> Val:

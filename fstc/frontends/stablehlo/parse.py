@@ -7,6 +7,7 @@ it runs on a thread with a large stack.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -38,7 +39,7 @@ def load(path: Path, use: Callable[[Any], T]) -> T:
 
     before = threading.stack_size(STACK)
     try:
-        thread = threading.Thread(target=work)
+        thread = threading.Thread(target=work, daemon=True)
         thread.start()
     finally:
         threading.stack_size(before)
@@ -135,8 +136,8 @@ def refusal(path: Path, error: Exception, notes: list[tuple[str, str]], code: st
 
 
 def _is_contradiction(message: str) -> bool:
-    """Did the parser understand the text and the verifier refuse it?"""
-    return " op " in message and "'" in message and "unregistered" not in message and "unknown" not in message
+    """Did the parser understand the text, and the verifier refuse an op?"""
+    return re.search(r"(^|: )'[\w.]+' op ", message) is not None
 
 
 def _text(data: bytes, path: Path) -> str:
@@ -161,8 +162,6 @@ def _text(data: bytes, path: Path) -> str:
 
 def nesting(data: bytes) -> int:
     """How deep brackets are nested, strings and comments left out; ``<`` counts where it opens a type or attribute."""
-    import re
-
     depth = deepest = 0
     for token in re.finditer(rb'"(?:[^"\\]|\\.)*"|//[^\n]*|->|[(\[{<>}\])]|[-~!]{32,}', data):
         text = token.group()

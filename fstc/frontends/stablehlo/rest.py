@@ -12,26 +12,11 @@ from fstc.frontends.builder import Val
 from fstc.frontends.composed.precision import rounded_once
 from fstc.frontends.stablehlo.bodies import apply
 from fstc.frontends.stablehlo.walk import Entry, Site, refuse
-from fstc.ir.types import DTYPES, U64, TensorType
 
 COLLECTIVE = "a collective between devices: fstc compiles for one"
 COMPLEX = "complex numbers: fstc has none"
 EFFECT = "a side effect: fstc's graphs have none"
 ASYNC = "an asynchronous call"
-
-
-def rng_bit_generator(s: Site, state: Val) -> list[Val]:
-    """XLA's Philox: the words of consecutive counters, as the table's op has them."""
-    if s.attr("rng_algorithm") != "PHILOX":
-        raise Unsupported(
-            f"{s.attr('rng_algorithm')} leaves the generator to the backend: use PHILOX, or threefry keys"
-        )
-    bits = s.type(1)
-    if state.type != TensorType(U64, (2,)) or bits.dtype.kind not in "iu":
-        raise Unsupported(f"a state {state.type} for bits {bits}: u64[2] and integers are supported")
-    raw = TensorType(DTYPES[f"u{8 * bits.dtype.size}"], bits.shape)
-    after, found = s.b.op("rng_bit_generator", [state], state.type, raw)
-    return [after, found if raw == bits else s.b.op("bitcast_convert", [found], bits)[0]]
 
 
 def map_(s: Site, *xs: Val) -> Val:
@@ -70,7 +55,9 @@ def batch_norm_training(s: Site, x: Val, scale: Val, offset: Val) -> list[Val]:
 
 
 REST: Mapping[str, Entry] = {
-    "stablehlo.rng_bit_generator": Entry(rng_bit_generator, "`rng_bit_generator`, where the algorithm is Philox"),
+    "stablehlo.rng_bit_generator": refuse(
+        "XLA derives the bits from a scrambled key, fstc's Philox from the key itself: use JAX's default, threefry keys"
+    ),
     "stablehlo.map": Entry(map_, "its body, on whole tensors"),
     "stablehlo.batch_norm_inference": Entry(batch_norm_inference, "an expansion"),
     "stablehlo.batch_norm_training": Entry(batch_norm_training, "an expansion"),

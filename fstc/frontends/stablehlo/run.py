@@ -18,7 +18,7 @@ from fstc.frontends.stablehlo.extents import UnknownExtent, bound_shapes
 from fstc.frontends.stablehlo.parse import load
 from fstc.frontends.stablehlo.program import Foreign, Program
 from fstc.frontends.stablehlo.table import TABLE
-from fstc.frontends.stablehlo.walk import Alien, Value, Walk
+from fstc.frontends.stablehlo.walk import Alien, Contradiction, Value, Walk
 from fstc.ir.types import TensorType
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -33,6 +33,8 @@ def read(path: Path | None, options: ImportOptions, file: str) -> Imported:
         return load(path, lambda module: _imported(decode(module, path.name), path, options, file))
     except Malformed as error:
         raise FstcError(Diagnostic("FST0802", f"{path.name}: {error}", file=str(path))) from None
+    except Contradiction as error:
+        raise FstcError(Diagnostic("FST0804", f"{path.name}: {error}", file=str(path))) from None
     except (LimitError, RecursionError, MemoryError) as error:
         message = str(error) or "the model needs more memory than there is"
         raise FstcError(Diagnostic("FST0808", f"{path.name}: {message}", file=str(path))) from None

@@ -7,6 +7,7 @@ each with one row changed. Once the rows fill the tensor they are concatenated, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 from fstc.frontends.builder import Val
@@ -40,11 +41,22 @@ def filled(walk: Walk, x: Val, update: Val, at: Sequence[int]) -> Val | None:
         elif start + size == before.low:
             piece = Piece(before, update, axis, start, before.high)
     if (piece.low, piece.high) == (0, x.shape[axis]):
-        return walk.b.concat(_in_order(piece), axis)
+        parts = _in_order(piece)
+        whole = walk.b.concat(parts, axis)
+        starts = accumulate((p.shape[axis] for p in parts), initial=0)
+        walk.stacks[whole] = axis, dict(zip(starts, parts, strict=False))
+        return whole
     starts = [walk.b.scalar(a, I32) for a in at]
     found = walk.b.op("dynamic_update_slice", [x, update, *starts])[0]
     walk.pieces[found] = piece
     return found
+
+
+def part(walk: Walk, x: Val, start: Sequence[int], sizes: Sequence[int]) -> Val | None:
+    """The slice of a stack that is exactly one of its parts: a loop backwards reads what the loop forwards wrote."""
+    axis, parts = walk.stacks.get(x, (0, {}))
+    found = parts.get(start[axis]) if parts else None
+    return found if found is not None and found.shape == tuple(sizes) else None
 
 
 def _in_order(last: Piece) -> list[Val]:

@@ -33,6 +33,10 @@ class Alien:
     sources: tuple[Val, ...] = ()
 
 
+class Contradiction(Exception):
+    """What the module asserts of itself does not hold."""
+
+
 Value = Any  # Val, Alien, or a tuple of these for a tuple
 Handler = Callable[..., Any]
 
@@ -106,6 +110,7 @@ class Walk:
         self.active: list[str] = []  # functions being inlined
         self.facts: dict[Val, tuple[str, int]] = {}  # what handlers remember of a value for one another
         self.pieces: dict[Val, Piece] = {}
+        self.stacks: dict[Val, tuple[int, dict[int, Val]]] = {}  # axis, parts by where they begin
         self.steps = self.folded = 0
 
     def block(self, block: Block, args: Sequence[Value], env: dict[int, Value]) -> list[Value]:
