@@ -25,6 +25,7 @@ FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds consta
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
+MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
 _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
 
@@ -96,6 +97,7 @@ class Emitter:
         self._outputs: list[Val] = []
         self._names: dict[Val, str] = {}  # exact names
         self._hints: dict[Val, str] = {}  # what a value without an exact name is called after
+        self._makers: dict[Val, _Op] = {}
         self._hint, self._loc = "", ""
 
     def input(self, name: str, type: TensorType, **attrs: Attr) -> Val:
@@ -108,6 +110,17 @@ class Emitter:
     def hint(self, val: Val, **attrs: Attr) -> None:
         """Add domain hints to an input."""
         self._inputs[val] = tuple(sorted({**dict(self._inputs[val]), **attrs}.items()))
+
+    def origin(self, val: Val) -> Val:
+        """The value whose elements ``val`` moves or repeats; itself where it computes them."""
+        while val in self._makers and self._makers[val].op.form in MOVES:
+            val = self._makers[val].inputs[0]
+        return val
+
+    def bound(self, val: Val, low: int, high: int) -> None:
+        """Tell an input that its elements lie in [low, high), unless it has other hints."""
+        if val in self._inputs and not self._inputs[val]:
+            self.hint(val, low=low, high=high)
 
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
@@ -151,14 +164,18 @@ class Emitter:
         infer = Infer(tuple(v.type for v in inputs), filled, tuple(regions), declared)
         infer = replace(infer, declared=definition.infer(infer))
         known = self._computed(definition, inputs, infer)
-        if known is not None:
+        if known is not None and not _repeats(definition, inputs[0], known[0]):
+            for result in known:
+                self._hints.setdefault(result, self._hint or definition.name)
             return known
         if len(self._ops) >= MOST_OPS:
             raise LimitError(f"the model has more than {MOST_OPS:,} ops")
-        results = tuple(Val(t) for t in infer.declared)
+        results = known or tuple(Val(t) for t in infer.declared)
         shown = tuple(sorted((k, v) for k, v in filled.items() if v is not None))
-        self._ops.append(_Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc))
+        made = _Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc)
+        self._ops.append(made)
         for result in results:
+            self._makers[result] = made
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
@@ -273,9 +290,12 @@ class _Writer:
             return "value", _nested(array)
         name = self.stored.get(id(array))
         if name is None:
-            name = self.stored[id(array)] = self._unique(self.made._names.get(val, "constant"), self.tensors)
+            name = self.stored[id(array)] = self._unique(self._stored_name(val), self.tensors)
             self.tensors[name] = array
         return "data", f"{self.file}:{name}"
+
+    def _stored_name(self, val: Val) -> str:
+        return self.made._names.get(val) or self.made._hints.get(val) or "constant"
 
     def _named(self, val: Val) -> str:
         exact = self.made._names.get(val)
@@ -296,6 +316,15 @@ class _Writer:
             self.counts[name] = self.counts.get(name, 0) + 1
             found = f"{name}.{self.counts[name]}"
         return found
+
+
+def _repeats(op: OpDef, x: Val, result: Val) -> bool:
+    """A known tensor made larger: what follows may compute with it, but the small one is what is stored."""
+    return (
+        op.form is Form.BROADCAST
+        and result.type.elements > max(x.type.elements, INLINE_ELEMENTS)
+        and not is_uniform(x.known)
+    )
 
 
 def _needed(made: Emitter) -> list[bool]:

@@ -1,0 +1,1 @@
+"""Importers against the frameworks that wrote the models."""

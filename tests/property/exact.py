@@ -9,7 +9,8 @@ itself considers.
 
 The search is A* over downsets. Its bound, a launch and the bytes that surely cross the memory at the full rate, is
 never above a price (asserted for each price asked for), so the result is exact. With a ``limit``, the time of a plan
-that is known, what cannot undercut it is not looked at; mostly that proves that nothing does.
+that is known, what cannot undercut it is not looked at; mostly that proves that nothing does. With ``most`` steps the
+search may end early; the least bound that is left is then still below every plan that was not found.
 ``cheapest_by_partitions`` finds the same by listing all set partitions, for tests of this module itself.
 """
 
@@ -136,9 +137,17 @@ class Optimum:
         return f"{launches}; folded: {names(sorted(self.folded)) or '-'}"
 
 
-def optimum(graph: Graph, device: Device, prices: Prices, limit: float = inf) -> Optimum | None:
-    """The least predicted time of a region's graph, over splits, folds and sets of launches; None: not below limit."""
-    return cheapest(spaces(graph, device, prices), limit)
+@dataclass(frozen=True)
+class AtLeast:
+    """No plan takes less than ``time``. ``proved``: that is the limit; otherwise the search ended early."""
+
+    time: float
+    proved: bool
+
+
+def optimum(graph: Graph, device: Device, prices: Prices, limit: float = inf, most: float = inf) -> Optimum | AtLeast:
+    """The least predicted time of a region's graph, over splits, folds and sets of launches, if it is below limit."""
+    return cheapest(spaces(graph, device, prices), limit, most)
 
 
 def spaces(graph: Graph, device: Device, prices: Prices) -> list[Space]:
@@ -386,8 +395,8 @@ class Space:
         return side_by_side(made, self.device)
 
 
-def cheapest(found: Sequence[Space], limit: float = inf) -> Optimum | None:
-    """A* over the downsets of all spaces at once; None when all plans take ``limit`` or more.
+def cheapest(found: Sequence[Space], limit: float = inf, most: float = inf) -> Optimum | AtLeast:
+    """A* over the downsets of all spaces at once; ends after ``most`` entries were pushed.
 
     The heap has states (a downset twice) and steps between two: first at their bound, then at the floor of their
     patterns, then at their price.
@@ -397,14 +406,20 @@ def cheapest(found: Sequence[Space], limit: float = inf) -> Optimum | None:
     done: set[tuple[int, int]] = set()
     heap: list[tuple[float, int, int, int]] = []
 
+    pushed = 0
+
     def push(time: float, n: int, state: int, goal: int) -> None:
+        nonlocal pushed
         if time < limit:
+            pushed += 1
             heappush(heap, (time, n, state, goal))
 
     for n, space in enumerate(found):
         push(space.bound(space.full), n, 0, 0)
     while heap:
         least, n, state, goal = heappop(heap)
+        if pushed > most:
+            return AtLeast(least, proved=False)
         space = found[n]
         if (n, goal) in done:
             continue
@@ -428,7 +443,7 @@ def cheapest(found: Sequence[Space], limit: float = inf) -> Optimum | None:
                 step = after ^ state
                 time = space.known[step] if step in space.known else space.bound(step)
                 push(time + reached[n, state] + space.bound(space.full ^ after), n, state, after)
-    return None
+    return AtLeast(limit, proved=True)
 
 
 def _path(space: Space, n: int, came: dict[tuple[int, int], int]) -> tuple[tuple[tuple[int, ...], ...], ...]:

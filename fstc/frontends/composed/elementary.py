@@ -43,7 +43,7 @@ def asinh(b: Builder, x: Val) -> Val:
 def acosh(b: Builder, x: Val) -> Val:
     def of(x: Val) -> Val:
         t = b.ew("sub", x, 1.0)
-        near = b.ew("log1p", b.ew("add", t, b.ew("sqrt", b.ew("mul", t, b.ew("add", t, 2.0)))))
+        near = b.ew("log1p", b.ew("add", t, b.ew("mul", b.ew("sqrt", t), b.ew("sqrt", b.ew("add", t, 2.0)))))
         return b.select(_large(b, x), _log_twice(b, x), near)
 
     return rounded_once(b, of, x)
