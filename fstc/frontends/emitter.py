@@ -122,6 +122,10 @@ class Emitter:
         if val in self._inputs and not self._inputs[val]:
             self.hint(val, low=low, high=high)
 
+    def hints(self, val: Val) -> dict[str, Attr]:
+        """The domain hints of an input."""
+        return dict(self._inputs[val])
+
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
         if val not in self._inputs and val not in self._outputs:
