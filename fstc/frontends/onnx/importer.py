@@ -95,6 +95,8 @@ class Importer:
                 continue
             try:
                 scope.values[value.name] = self.b.input(_name(value.name), self.extents.type_of(value))
+            except OpError as error:
+                raise mistaken(self.path, f"input {value.name!r}", error.message) from None
             except Unsupported as error:
                 self._cannot(f"input {value.name!r}: {error}")
             except Wrong as error:
@@ -262,15 +264,15 @@ class Importer:
         """Note it; the results are those of a call of that name where their types are known."""
         self.only_data = self.only_data and isinstance(error, DataDependent)
         self.coverage.refuse(operator_of(node), str(error), where if scope.label else short(node.name) or where)
-        wanted = [name for name in node.output if name]
-        types = [self.declared.type_of(name) for name in wanted] if scope.depth == 0 else [None] * len(wanted)
-        if any(t is None for t in types) or not wanted:
+        found = [self.declared.type_of(name) if scope.depth == 0 else None for name in node.output]
+        if not all(t or not name for t, name in zip(found, node.output, strict=True)):
+            found = self.declared.inferred(_resolved(node, self._attributes(node, scope)), entries, scope.opsets)
+        types = [t for t, name in zip(found, node.output, strict=True) if t and name]
+        if len(types) < sum(map(bool, node.output)):
             self._set(node, scope, [Missing(node.name)] * len(node.output), where)
             return
         inputs = [e for e in entries if isinstance(e, Val)]
-        called = self.b.op(
-            "custom_call", inputs, *[t for t in types if t], call_target_name=f"onnx.{operator_of(node)}"
-        )
+        called = self.b.op("custom_call", inputs, *types, call_target_name=f"onnx.{operator_of(node)}")
         results = iter(called)
         self._set(node, scope, [next(results) if name else None for name in node.output], where)
 

@@ -41,6 +41,8 @@ def onnx_attention(n: Node) -> list[Val]:
     if mask is not None and (mask.rank > 4 or mask.shape[-1] != k.length or mask.dtype == BOOL):
         raise AsFunction
     scale = n.number("scale", None)
+    if not q.val.shape[3] or not k.length:
+        raise wrong(f"attention of {q.val.type} to {k.val.type}: there is nothing to attend to")
     found = attention(
         b, q, k, v, scale=1.0 / sqrt(q.val.shape[3]) if scale is None else scale, mask=mask,
         causal=bool(n.integer("is_causal", 0)), softcap=n.number("softcap", 0.0),
@@ -94,6 +96,8 @@ def _key_mask(n: Node, mask: Val | None, length: int) -> Val | None:
 
 def _multi_head(n: Node, parts: Sequence[Val], heads: int, mask: Val | None, causal: bool) -> Val:
     b = n.b
+    if any(p.shape[2] < heads for p in parts[:2]):
+        raise wrong(f"{heads} heads of {parts[0].type}")
     q, k, v = (Heads(b.reshape(p, (*p.shape[:2], heads, p.shape[2] // heads)), 1, 2) for p in parts)
     scale = n.number("scale", 0.0) or 1.0 / sqrt(q.val.shape[3])
     bias: Val | None = None
