@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
 from fstc.ir.ops import lookup
 from fstc.ir.ops.numerics import cast
-from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef
+from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef, OpError
 from fstc.ir.types import DTYPES, F32, DType, Shape, TensorType
 
 Array = Any  # numpy.ndarray
@@ -24,6 +24,7 @@ Array = Any  # numpy.ndarray
 FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds constants
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
+MOST_BYTES = 2**63 - 1
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
 MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
@@ -102,7 +103,7 @@ class Emitter:
 
     def input(self, name: str, type: TensorType, **attrs: Attr) -> Val:
         """A parameter; ``attrs`` are the domain hints of the language (low, high, domain)."""
-        val = Val(type)
+        val = Val(counted(type))
         self._inputs[val] = tuple(sorted(attrs.items()))
         self._names[val] = name
         return val
@@ -121,6 +122,10 @@ class Emitter:
         """Tell an input that its elements lie in [low, high), unless it has other hints."""
         if val in self._inputs and not self._inputs[val]:
             self.hint(val, low=low, high=high)
+
+    def hints(self, val: Val) -> dict[str, Attr]:
+        """The domain hints of an input."""
+        return dict(self._inputs[val])
 
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
@@ -162,7 +167,7 @@ class Emitter:
         given = {k: _frozen(v) for k, v in attrs.items()}
         filled = {a.name: a.default for a in definition.attrs if not a.required} | given
         infer = Infer(tuple(v.type for v in inputs), filled, tuple(regions), declared)
-        infer = replace(infer, declared=definition.infer(infer))
+        infer = replace(infer, declared=tuple(map(counted, definition.infer(infer))))
         known = self._computed(definition, inputs, infer)
         if known is not None and not _repeats(definition, inputs[0], known[0]):
             for result in known:
@@ -223,6 +228,13 @@ class Emitter:
             return None
         found = op.reference(known, infer)
         return tuple(Val(t, np.asarray(cast(x, t.dtype))) for x, t in zip(found, infer.declared, strict=True))
+
+
+def counted(type: TensorType) -> TensorType:
+    """A type whose bytes can be counted; OpError for others."""
+    if type.nbytes > MOST_BYTES:
+        raise OpError(f"{type} has more bytes than can be counted")
+    return type
 
 
 class _Writer:
@@ -367,4 +379,4 @@ def _nested(array: Array) -> Attr:
     return _frozen(wide.tolist())
 
 
-__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "as_attribute", "dtype_of", "is_uniform"]
+__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "as_attribute", "counted", "dtype_of", "is_uniform"]
