@@ -234,7 +234,8 @@ def external(**entries: str) -> onnx.ModelProto:
     [
         {"location": "none.bin"}, {"location": "../outside.bin"}, {"location": "/etc/hostname"}, {"location": "link"},
         {"location": "folder"}, {"location": ""}, {"location": "a\0b"}, {"location": "short.bin"}, {"location": "pipe"},
-        {"location": "w.bin", "offset": "8"}, {"location": "w.bin", "offset": "-4"}, {"location": "w.bin", "offset": "x"},
+        {"location": "w.bin", "offset": "8"}, {"location": "w.bin", "offset": "-4"},
+        {"location": "w.bin", "offset": "x"},
         {"location": "w.bin", "length": "8"}, {"location": "w.bin", "offset": "9" * 30}, {"location": "loop"},
         {"location": "sub/../../outside.bin"}, {},
     ],
