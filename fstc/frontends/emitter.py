@@ -25,6 +25,7 @@ FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds consta
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
 MOST_BYTES = 2**63 - 1
+MOST_DIMENSIONS = 8
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
 MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
@@ -32,7 +33,7 @@ _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
 
 
 class LimitError(Exception):
-    """The model needs more ops than fstc takes."""
+    """The model needs more ops, or tensors of a higher rank, than fstc takes."""
 
 
 def dtype_of(array: Array) -> DType:
@@ -231,7 +232,9 @@ class Emitter:
 
 
 def counted(type: TensorType) -> TensorType:
-    """A type whose bytes can be counted; OpError for others."""
+    """A type that the language takes; OpError where its bytes cannot be counted, LimitError for too high a rank."""
+    if type.rank > MOST_DIMENSIONS:
+        raise LimitError(f"{type} has rank {type.rank}, the most is {MOST_DIMENSIONS}")
     if type.nbytes > MOST_BYTES:
         raise OpError(f"{type} has more bytes than can be counted")
     return type
@@ -359,7 +362,7 @@ def _frozen(value: Attr) -> Attr:
 def as_attribute(array: Array, dtype: DType) -> Attr | None:
     """The attribute ``value`` of a constant; None where the text cannot hold it, or had better not."""
     if not array.size:
-        return _nested(array)
+        return _number(0, dtype)
     spelled = dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
     if spelled and is_uniform(array):
         return _number(array.reshape(-1)[0], dtype)
