@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import sys
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,10 @@ import pytest
 pytest.importorskip("jaxlib.mlir.ir")
 
 from fstc.cli.main import main  # noqa: E402
+from fstc.frontends.artefact import ImportOptions  # noqa: E402
+from fstc.frontends.stablehlo import control, walk  # noqa: E402
+from fstc.frontends.stablehlo.run import read  # noqa: E402
+from fstc.support.diagnostics import FstcError  # noqa: E402
 
 F = "tensor<2xf32>"
 
@@ -116,11 +121,11 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     return call
 
 
-SLOW = ("calls", "growing", "endless", "heavy")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in TEXTS])
-def test_text(name: str, refused: Callable[..., str]) -> None:
+@pytest.mark.parametrize("name", TEXTS)
+def test_text(name: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MOST_OPS", 20_000)  # the real limits take a minute to reach
+    monkeypatch.setattr(walk, "MOST_FOLDED", 2**26)
+    monkeypatch.setattr(control, "MOST_TURNS", 10_000)
     text, code = TEXTS[name]
     assert f"error[{code}]" in refused(text.encode())
 
@@ -128,51 +133,39 @@ def test_text(name: str, refused: Callable[..., str]) -> None:
 def test_the_message_has_the_place(refused: Callable[..., str]) -> None:
     assert "line 2:" in refused(function("%y = stablehlo.negate %z : tensor<2xf32>").encode())
     message = refused(TEXTS["shapes"][0].encode())
-    assert "stablehlo.reshape" in message and "line 2:" in message
+    assert "number of output elements (3)" in message and "line 2:" in message
 
 
-def test_bytecode_cut_and_damaged(refused: Callable[..., str]) -> None:
+def exported() -> bytes:
     jax = pytest.importorskip("jax")
     import numpy as np
     from jax import export
 
     x = np.ones((3, 4), np.float32)
-    data = bytes(export.export(jax.jit(lambda x: (x @ x.T, jax.nn.softmax(x))))(x).mlir_module_serialized)
+    return bytes(export.export(jax.jit(lambda x: (x @ x.T, jax.nn.softmax(x))))(x).mlir_module_serialized)
+
+
+def test_bytecode_cut_and_damaged(refused: Callable[..., str]) -> None:
+    data = exported()
     for size in (4, 5, 20, 60, len(data) // 2, len(data) - 1):
         assert "error[FST0802]" in refused(data[:size], "model.mlirbc")
 
 
-@pytest.mark.slow
-def test_flipped_bytes_never_crash(tmp_path: Path) -> None:
-    """In a process of its own: MLIR may find any of them valid, but neither it nor the importer falls over."""
-    import subprocess
-
-    jax = pytest.importorskip("jax")
-    import numpy as np
-    from jax import export
-
-    x = np.ones((3, 4), np.float32)
-    data = bytes(export.export(jax.jit(lambda x: (x @ x.T, jax.nn.softmax(x))))(x).mlir_module_serialized)
-    (tmp_path / "good.mlirbc").write_bytes(data)
-    done = subprocess.run([sys.executable, "-c", FLIP], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 4))])
+def test_flipped_bytes(seed: int, tmp_path: Path) -> None:
+    """MLIR may find a changed file valid, but neither it nor the importer takes this process with it."""
+    data = exported()
+    rng = random.Random(seed)
+    for _ in range(12 if seed else 4):
+        changed = bytearray(data)
+        for _ in range(rng.randrange(1, 4)):
+            changed[rng.randrange(30, len(changed))] = rng.randrange(256)
+        (tmp_path / "bad.mlirbc").write_bytes(changed)
+        with suppress(FstcError):
+            read(tmp_path / "bad.mlirbc", ImportOptions(), "bad.safetensors")
 
 
-FLIP = """
-import random
-from pathlib import Path
-from fstc.frontends.artefact import ImportOptions
-from fstc.frontends.stablehlo.run import read
-from fstc.support.diagnostics import FstcError
-
-data, rng = Path("good.mlirbc").read_bytes(), random.Random(0)
-for _ in range(300):
-    changed = bytearray(data)
-    for _ in range(rng.randrange(1, 4)):
-        changed[rng.randrange(30, len(changed))] = rng.randrange(256)
-    Path("bad.mlirbc").write_bytes(changed)
-    try:
-        read(Path("bad.mlirbc"), ImportOptions(), "bad.safetensors")
-    except FstcError:
-        pass
-"""
+def test_a_reader_that_crashes_is_a_damaged_file(refused: Callable[..., str]) -> None:
+    """A name whose bytes are no UTF-8 ends the process inside the bindings."""
+    message = refused(identity(F).replace("%x: tensor<2xf32>)", '%x: tensor<2xf32> loc("\\FF"))').encode())
+    assert "error[FST0802]" in message and "falls over it" in message

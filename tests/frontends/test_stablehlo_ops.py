@@ -24,10 +24,10 @@ def sampled(cases: list[Case]) -> list[Any]:
     ]
 
 
-def check(function: Any, case: Case, folder: Path, bytecode: bool) -> None:
+def check(function: Any, case: Case, folder: Path) -> None:
     with jax.enable_x64(case.wide):
         args = case.arguments()
-        model = imported(function, args, folder, bytecode)
+        model = imported(function, args, folder)
         assert not model.coverage.refused
         ours = results(model, args)
         theirs = jax.tree.leaves(jax.jit(function)(*args))
@@ -37,12 +37,12 @@ def check(function: Any, case: Case, folder: Path, bytecode: bool) -> None:
 
 @pytest.mark.parametrize("case", sampled(CASES))
 def test_function(case: Case, tmp_path: Path) -> None:
-    check(case.function, case, tmp_path, bytecode=False)
+    check(case.function, case, tmp_path)
 
 
 @pytest.mark.parametrize("case", sampled(GRADIENTS))
 def test_gradient(case: Case, tmp_path: Path) -> None:
-    """Of a weighted sum of squares of all results, with respect to all arguments. As bytecode."""
+    """Of a weighted sum of squares of all results, with respect to all arguments."""
 
     def loss(*args: Any) -> Any:
         found = jax.tree.leaves(case.function(*args))
@@ -52,4 +52,4 @@ def test_gradient(case: Case, tmp_path: Path) -> None:
             total += (weights * x.astype(weights.dtype) ** 2).sum() / x.size
         return total
 
-    check(jax.grad(loss, argnums=tuple(range(len(case.args)))), case, tmp_path, bytecode=True)
+    check(jax.grad(loss, argnums=tuple(range(len(case.args)))), case, tmp_path)
