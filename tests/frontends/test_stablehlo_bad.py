@@ -58,12 +58,13 @@ cond {{
   stablehlo.return %j, %z : tensor<i32>, {F}
 }}
 return %r#1 : {F}""")
+TABLE = "tensor<256x128xi64>"
 HEAVY = "\n".join([
-    "func.func @main(%x: tensor<256x128xi64>) -> tensor<256x128xi64> {",
-    "%s = stablehlo.constant dense<" + str([[i * j for i in range(128)] for j in range(256)]) + "> : tensor<256x128xi64>",
-    *(f"%v{i} = stablehlo.add %{'s' if not i else f'v{i - 1}'}, %s : tensor<256x128xi64>" for i in range(20000)),
-    "%r = stablehlo.add %v19999, %x : tensor<256x128xi64>",
-    "return %r : tensor<256x128xi64>", "}"])  # fmt: skip
+    f"func.func @main(%x: {TABLE}) -> {TABLE} {{",
+    "%s = stablehlo.constant dense<" + str([[i * j for i in range(128)] for j in range(256)]) + "> : " + TABLE,
+    *(f"%v{i} = stablehlo.add %{'s' if not i else f'v{i - 1}'}, %s : {TABLE}" for i in range(20000)),
+    f"%r = stablehlo.add %v19999, %x : {TABLE}",
+    f"return %r : {TABLE}", "}"])  # fmt: skip
 
 TEXTS = {
     "empty": ("", "FST0802"),
@@ -76,11 +77,14 @@ TEXTS = {
     "no main": ("module {}", "FST0802"),
     "a declaration": ("func.func private @main(tensor<2xf32>) -> tensor<2xf32>", "FST0802"),
     "branches": (function("cf.br ^bb1\n^bb1:\nreturn %x : tensor<2xf32>"), "FST0802"),
-    "shapes": (function("%y = stablehlo.reshape %x : (tensor<2xf32>) -> tensor<3xf32>\nreturn %x : tensor<2xf32>"), "FST0804"),
+    "shapes": (function(
+        "%y = stablehlo.reshape %x : (tensor<2xf32>) -> tensor<3xf32>\nreturn %x : tensor<2xf32>"), "FST0804"),
     "result": (function("return %x : tensor<2xf32>", result="tensor<3xf32>"), "FST0804"),
-    "elided": (function("%y = stablehlo.constant dense_resource<__elided__> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
+    "elided": (function(
+        "%y = stablehlo.constant dense_resource<__elided__> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
         "FST0802"),
-    "no resource": (function("%y = stablehlo.constant dense_resource<w> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
+    "no resource": (function(
+        "%y = stablehlo.constant dense_resource<w> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
         "FST0803"),
     "nested": (function("return %x : tensor<2xf32>", "%x: " + "tuple<" * 20000 + ">" * 20000), "FST0808"),
     "nested attribute": ("module attributes {a = " + "[" * 50000 + "]" * 50000 + "} {}", "FST0808"),

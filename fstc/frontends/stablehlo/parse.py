@@ -82,7 +82,7 @@ def _module(data: bytes, path: Path) -> Any:
             else:
                 module = ir.Module.parse(_text(data, path))
         except (ir.MLIRError, ValueError, TypeError) as error:
-            raise refusal(path, error, notes) from None
+            raise refusal(path, error, notes, "FST0802" if data.startswith(MAGIC) else "") from None
         try:
             module.operation.verify()
         except ir.MLIRError as error:
@@ -135,12 +135,12 @@ def refusal(path: Path, error: Exception, notes: list[tuple[str, str]], code: st
     message = message.removeprefix("error:").strip().replace('"-":', "line ")
     place = place.removeprefix("loc(").removesuffix(")").replace('"-":', "line ")
     where = f" (at {place})" if place and place not in ("unknown", "line 0:0") else ""
-    damaged = "is not a StableHLO module that jaxlib reads" if not code else "is not valid StableHLO"
     code = code or ("FST0804" if _is_contradiction(message) else "FST0802")
+    what = "is not valid StableHLO" if code == "FST0804" else "is not a StableHLO module that jaxlib reads"
     return FstcError(
         Diagnostic(
             code,
-            f"{path.name} {damaged}: {message[:2000]}{where}",
+            f"{path.name} {what}: {message[:2000]}{where}",
             file=str(path),
             help="write it with jax.export, or with an MLIR tool of a version that jaxlib still reads",
         )

@@ -1,8 +1,8 @@
 """Read a file in a process of its own first: MLIR's reader of bytecode, and the bindings' strings, fall over damage.
 
-Example: ``try_out(Path("model.mlirbc"))`` returns where the file can be read, or is refused in an orderly way, and raises
-FST0802 where the reader would have taken this process with it. Text has no such trouble, unless a string in it holds
-bytes that are no UTF-8.
+Example: ``try_out(Path("model.mlirbc"))`` returns where the file can be read, or is refused in an orderly way, and
+raises FST0802 where the reader would have taken this process with it. Text has no such trouble, unless a string in it
+holds bytes that are no UTF-8.
 """
 
 from __future__ import annotations
