@@ -11,11 +11,11 @@ import pytest
 
 pytest.importorskip("jaxlib.mlir.ir")
 
-from fstc.cli.main import main  # noqa: E402
-from fstc.frontends.artefact import ImportOptions  # noqa: E402
-from fstc.frontends.stablehlo import control, walk  # noqa: E402
-from fstc.frontends.stablehlo.run import read  # noqa: E402
-from fstc.support.diagnostics import FstcError  # noqa: E402
+from fstc.cli.main import main
+from fstc.frontends.artefact import ImportOptions
+from fstc.frontends.stablehlo import control, walk
+from fstc.frontends.stablehlo.run import read
+from fstc.support.diagnostics import FstcError
 
 F = "tensor<2xf32>"
 
