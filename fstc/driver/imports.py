@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fstc.frontends.artefact import Imported
+from fstc.frontends.run import FIR
 from fstc.ir.graph import Attr, Graph
 from fstc.ir.printer import print_graph
 from fstc.ir.safetensors import write_tensors
@@ -28,6 +29,8 @@ def write_imported(imported: Imported, target: Path, factory: str = "") -> None:
 
 
 def _with_origin(imported: Imported, target: Path, factory: str) -> Graph:
+    if imported.frontend == FIR:
+        return _as_before(imported, target)
     attrs: dict[str, Attr] = {"frontend": imported.frontend}
     if imported.source is not None:
         attrs["source"] = os.path.relpath(imported.source, target.parent)
@@ -36,6 +39,14 @@ def _with_origin(imported: Imported, target: Path, factory: str) -> Graph:
         attrs["source"] = factory
     module = imported.graph.module or target.stem
     return replace(imported.graph, module=module, attrs=tuple(sorted(attrs.items())))
+
+
+def _as_before(imported: Imported, target: Path) -> Graph:
+    """A .fir keeps its origin; the way to the model begins at the new file."""
+    attrs = dict(imported.graph.attrs)
+    if imported.source is not None and "sha256" in attrs and isinstance(attrs.get("source"), str):
+        attrs["source"] = os.path.relpath(imported.source.parent / attrs["source"], target.parent)
+    return replace(imported.graph, attrs=tuple(sorted(attrs.items())))
 
 
 def digest(path: Path) -> str:

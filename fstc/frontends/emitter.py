@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
 from fstc.ir.ops import lookup
 from fstc.ir.ops.numerics import cast
-from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef
+from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef, OpError
 from fstc.ir.types import DTYPES, F32, DType, Shape, TensorType
 
 Array = Any  # numpy.ndarray
@@ -24,7 +24,9 @@ Array = Any  # numpy.ndarray
 FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds constants
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
+MOST_BYTES = 2**63 - 1
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
+MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
 _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
 
@@ -96,11 +98,12 @@ class Emitter:
         self._outputs: list[Val] = []
         self._names: dict[Val, str] = {}  # exact names
         self._hints: dict[Val, str] = {}  # what a value without an exact name is called after
+        self._makers: dict[Val, _Op] = {}
         self._hint, self._loc = "", ""
 
     def input(self, name: str, type: TensorType, **attrs: Attr) -> Val:
         """A parameter; ``attrs`` are the domain hints of the language (low, high, domain)."""
-        val = Val(type)
+        val = Val(counted(type))
         self._inputs[val] = tuple(sorted(attrs.items()))
         self._names[val] = name
         return val
@@ -108,6 +111,21 @@ class Emitter:
     def hint(self, val: Val, **attrs: Attr) -> None:
         """Add domain hints to an input."""
         self._inputs[val] = tuple(sorted({**dict(self._inputs[val]), **attrs}.items()))
+
+    def origin(self, val: Val) -> Val:
+        """The value whose elements ``val`` moves or repeats; itself where it computes them."""
+        while val in self._makers and self._makers[val].op.form in MOVES:
+            val = self._makers[val].inputs[0]
+        return val
+
+    def bound(self, val: Val, low: int, high: int) -> None:
+        """Tell an input that its elements lie in [low, high), unless it has other hints."""
+        if val in self._inputs and not self._inputs[val]:
+            self.hint(val, low=low, high=high)
+
+    def hints(self, val: Val) -> dict[str, Attr]:
+        """The domain hints of an input."""
+        return dict(self._inputs[val])
 
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
@@ -149,26 +167,33 @@ class Emitter:
         given = {k: _frozen(v) for k, v in attrs.items()}
         filled = {a.name: a.default for a in definition.attrs if not a.required} | given
         infer = Infer(tuple(v.type for v in inputs), filled, tuple(regions), declared)
-        infer = replace(infer, declared=definition.infer(infer))
+        infer = replace(infer, declared=tuple(map(counted, definition.infer(infer))))
         known = self._computed(definition, inputs, infer)
-        if known is not None:
+        if known is not None and not _repeats(definition, inputs[0], known[0]):
+            for result in known:
+                self._hints.setdefault(result, self._hint or definition.name)
             return known
         if len(self._ops) >= MOST_OPS:
             raise LimitError(f"the model has more than {MOST_OPS:,} ops")
-        results = tuple(Val(t) for t in infer.declared)
+        results = known or tuple(Val(t) for t in infer.declared)
         shown = tuple(sorted((k, v) for k, v in filled.items() if v is not None))
-        self._ops.append(_Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc))
+        made = _Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc)
+        self._ops.append(made)
         for result in results:
+            self._makers[result] = made
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
     def mark(self) -> int:
-        """A place in the list of ops, for :meth:`since`."""
+        """A place in the ops made so far, for :meth:`since`."""
         return len(self._ops)
 
-    def since(self, mark: int) -> list[str]:
-        """The names of the ops made since then: what an operator of the framework became."""
-        return [op.op.name for op in self._ops[mark:]]
+    def since(self, mark: int) -> list[OpDef]:
+        """The ops that were made after :meth:`mark`, for the coverage."""
+        return [op.op for op in self._ops[mark:]]
+
+    def is_input(self, val: Val) -> bool:
+        return val in self._inputs
 
     def region(self, types: Sequence[DType], body: Callable[..., Val | Sequence[Val]]) -> Region:
         """A body of scalars: ``b.region((F32, F32), lambda b, x, y: b.ew("add", x, y))``."""
@@ -203,6 +228,13 @@ class Emitter:
             return None
         found = op.reference(known, infer)
         return tuple(Val(t, np.asarray(cast(x, t.dtype))) for x, t in zip(found, infer.declared, strict=True))
+
+
+def counted(type: TensorType) -> TensorType:
+    """A type whose bytes can be counted; OpError for others."""
+    if type.nbytes > MOST_BYTES:
+        raise OpError(f"{type} has more bytes than can be counted")
+    return type
 
 
 class _Writer:
@@ -261,18 +293,17 @@ class _Writer:
         """``value`` for what is written into the text, else ``data``."""
         array = val.known
         assert array is not None
-        spelled = val.dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
-        if not array.size:
-            return "value", _nested(array)
-        if spelled and is_uniform(array):
-            return "value", _number(array.reshape(-1)[0], val.dtype)
-        if spelled and array.size <= INLINE_ELEMENTS:
-            return "value", _nested(array)
+        written = as_attribute(array, val.dtype)
+        if written is not None:
+            return "value", written
         name = self.stored.get(id(array))
         if name is None:
-            name = self.stored[id(array)] = self._unique(self.made._names.get(val, "constant"), self.tensors)
+            name = self.stored[id(array)] = self._unique(self._stored_name(val), self.tensors)
             self.tensors[name] = array
         return "data", f"{self.file}:{name}"
+
+    def _stored_name(self, val: Val) -> str:
+        return self.made._names.get(val) or self.made._hints.get(val) or "constant"
 
     def _named(self, val: Val) -> str:
         exact = self.made._names.get(val)
@@ -293,6 +324,15 @@ class _Writer:
             self.counts[name] = self.counts.get(name, 0) + 1
             found = f"{name}.{self.counts[name]}"
         return found
+
+
+def _repeats(op: OpDef, x: Val, result: Val) -> bool:
+    """A known tensor made larger: what follows may compute with it, but the small one is what is stored."""
+    return (
+        op.form is Form.BROADCAST
+        and result.type.elements > max(x.type.elements, INLINE_ELEMENTS)
+        and not is_uniform(x.known)
+    )
 
 
 def _needed(made: Emitter) -> list[bool]:
@@ -316,6 +356,16 @@ def _frozen(value: Attr) -> Attr:
     return tuple(_frozen(v) for v in value)
 
 
+def as_attribute(array: Array, dtype: DType) -> Attr | None:
+    """The attribute ``value`` of a constant; None where the text cannot hold it, or had better not."""
+    if not array.size:
+        return _nested(array)
+    spelled = dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
+    if spelled and is_uniform(array):
+        return _number(array.reshape(-1)[0], dtype)
+    return _nested(array) if spelled and array.size <= INLINE_ELEMENTS else None
+
+
 def _number(x: Any, dtype: DType) -> Attr:
     if dtype.kind == "b":
         return bool(x)
@@ -329,4 +379,4 @@ def _nested(array: Array) -> Attr:
     return _frozen(wide.tolist())
 
 
-__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "dtype_of", "is_uniform"]
+__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "as_attribute", "counted", "dtype_of", "is_uniform"]

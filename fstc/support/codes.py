@@ -77,6 +77,9 @@ FST0013 bindings without a .fir
 FST0014 a bad option value
     The value of a flag, of an FSTC_ variable or in the settings file has the wrong type, is not among
     the choices or is too small.
+FST0015 options of the planner beside a plan
+    A plan file, a codegen file and a package hold a plan that was made; `--strategy`, `--top-k`, `--force` and the like
+    act where one is made. Give the .fir, the graph or the analysis.
 """,
     exit=USAGE,
 )

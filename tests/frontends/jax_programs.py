@@ -1,7 +1,7 @@
 """JAX programs of real widths: a BERT layer, a ResNet block with GroupNorm, their gradients, AdamW, a GRU by scan.
 
-Example: ``function, args = PROGRAMS["bert_layer"](SMALL)``. ``REAL`` has the widths of the models; ``SMALL`` is the
-same programs at extents that the reference interpreter evaluates in a moment.
+Example: ``function, args = PROGRAMS["bert_layer"](SMALL)``. ``REAL`` has the widths of the models, ``WIDE`` the same
+widths for a small batch; ``SMALL`` is the same programs at extents that the reference interpreter evaluates in a moment.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Sizes:
 
 
 REAL = Sizes(8, 128, 768, 12, 3072, 30522, 256, 32, 28, 32)
+WIDE = Sizes(2, 32, 768, 12, 3072, 2000, 256, 32, 14, 8)
 SMALL = Sizes(2, 6, 16, 2, 24, 50, 8, 4, 6, 5)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fstc.frontends.builder import Builder, Val
 from fstc.ir.ops.opdef import OpError
-from fstc.ir.types import Shape
+from fstc.ir.types import DType, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,19 @@ def dot(
     y: Factor,
     batch: Sequence[tuple[int, int]] = (),
     contract: Sequence[tuple[int, int]] = (),
+    dtype: DType | None = None,
 ) -> Val:
-    """Products summed over ``contract``, pairs of dimensions; [batch..., rest of x..., rest of y...]."""
+    """Products summed over ``contract``, pairs of dimensions; [batch..., rest of x..., rest of y...].
+
+    ``dtype``: the result's element type, where it is not that of the operands.
+    """
     x = _straight(b, x, [i for i, _ in (*batch, *contract)])
     y = _straight(b, y, [j for _, j in (*batch, *contract)])
+    declared = [] if dtype is None else [TensorType(dtype, (1,))]  # its shape follows from the operands
     return b.op(
         "dot_general",
         [x.val, y.val],
+        *declared,
         lhs_batch=[x.dim(i) for i, _ in batch],
         rhs_batch=[y.dim(j) for _, j in batch],
         lhs_contract=[x.dim(i) for i, _ in contract],
@@ -55,7 +61,7 @@ def _straight(b: Builder, f: Factor, used: Sequence[int]) -> Factor:
     return f if rest == sorted(rest) else Factor(b.transpose(f.val, f.order))
 
 
-def matmul(b: Builder, x: Val | Factor, y: Val | Factor) -> Val:
+def matmul(b: Builder, x: Val | Factor, y: Val | Factor, dtype: DType | None = None) -> Val:
     """NumPy's matmul: vectors, matrices, and batches of them that broadcast.
 
     A batch dimension of one side alone is one more row (or column) dimension of the call, so that nothing is repeated.
@@ -76,7 +82,7 @@ def matmul(b: Builder, x: Val | Factor, y: Val | Factor) -> Val:
     x_only, y_only = [d for d in of_x if d not in both], [d for d in of_y if d not in both]
     batch = [(of_x.index(d), of_y.index(d)) for d in both]
     depth = (len(of_x) + rows, len(of_y))
-    found = dot(b, x, y, batch, [depth])
+    found = dot(b, x, y, batch, [depth], dtype)
     # [both, batches of x, rows, batches of y, columns] to [batches..., rows, columns]
     made = [*both, *x_only, *([rank] if rows else []), *y_only, *([rank + 1] if columns else [])]
     found = b.transpose(found, [made.index(d) for d in sorted(made)])

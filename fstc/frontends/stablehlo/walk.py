@@ -135,7 +135,9 @@ class Walk:
                 self.coverage.refuse(shown_name(op), str(error), op.loc or op.scope or f"a result of {op.types[:1]}")
                 return self._placeholder(op, operands)
         if self.coverage is not None:
-            self.coverage.mapped(shown_name(op), [] if site.inlined else self.b.since(mark), library=site.library)
+            self.coverage.mapped(
+                shown_name(op), [] if site.inlined else [o.name for o in self.b.since(mark)], library=site.library
+            )
         self._count(found)
         return found
 

@@ -1,0 +1,22 @@
+"""The one table: an operator's name, with or without its overload, and how it is mapped.
+
+Example: ``OPERATORS["aten.mul"](cx, x, y)``. Families stand in modules of their own.
+"""
+
+from __future__ import annotations
+
+from fstc.frontends.torch.arithmetic import ACTIVATIONS, ARITHMETIC
+from fstc.frontends.torch.context import Handler
+from fstc.frontends.torch.contraction import CONTRACTION
+from fstc.frontends.torch.higher_order import HIGHER_ORDER
+from fstc.frontends.torch.indexing import INDEXING
+from fstc.frontends.torch.layers import LAYERS
+from fstc.frontends.torch.reductions import REDUCTIONS
+from fstc.frontends.torch.sorting import SORTING
+from fstc.frontends.torch.sources import SOURCES
+from fstc.frontends.torch.views import VIEWS
+
+FAMILIES = (ARITHMETIC, ACTIVATIONS, VIEWS, REDUCTIONS, SORTING, INDEXING, CONTRACTION, LAYERS, SOURCES)
+OPERATORS: dict[str, Handler] = {name: handler for family in FAMILIES for name, handler in family.items()}
+
+__all__ = ["HIGHER_ORDER", "OPERATORS"]
