@@ -27,7 +27,6 @@ MOST_OPS = 1_000_000
 MOST_BYTES = 2**63 - 1
 MOST_DIMENSIONS = 8
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
-MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
 _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
 
@@ -99,7 +98,6 @@ class Emitter:
         self._outputs: list[Val] = []
         self._names: dict[Val, str] = {}  # exact names
         self._hints: dict[Val, str] = {}  # what a value without an exact name is called after
-        self._makers: dict[Val, _Op] = {}
         self._hint, self._loc = "", ""
 
     def input(self, name: str, type: TensorType, **attrs: Attr) -> Val:
@@ -112,21 +110,6 @@ class Emitter:
     def hint(self, val: Val, **attrs: Attr) -> None:
         """Add domain hints to an input."""
         self._inputs[val] = tuple(sorted({**dict(self._inputs[val]), **attrs}.items()))
-
-    def origin(self, val: Val) -> Val:
-        """The value whose elements ``val`` moves or repeats; itself where it computes them."""
-        while val in self._makers and self._makers[val].op.form in MOVES:
-            val = self._makers[val].inputs[0]
-        return val
-
-    def bound(self, val: Val, low: int, high: int) -> None:
-        """Tell an input that its elements lie in [low, high), unless it has other hints."""
-        if val in self._inputs and not self._inputs[val]:
-            self.hint(val, low=low, high=high)
-
-    def hints(self, val: Val) -> dict[str, Attr]:
-        """The domain hints of an input."""
-        return dict(self._inputs[val])
 
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
@@ -181,7 +164,6 @@ class Emitter:
         made = _Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc)
         self._ops.append(made)
         for result in results:
-            self._makers[result] = made
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
