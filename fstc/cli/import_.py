@@ -70,7 +70,7 @@ def command(
         message = f"{len(refused)} kinds of operators cannot be imported: {kinds}"
         help = "the table says why; --allow-unsupported leaves them in the graph"
         raise FstcError(Diagnostic("FST0803", message, file=path or "", help=help))
-    write_imported(imported, target, factory)
+    write_imported(imported, target, factory, options.binds)
     beside = f" and {imported.file}" if imported.tensors else ""
     note(f"wrote {target}{beside}")
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,14 +22,14 @@ from fstc.support.files import write_atomic
 PIECE = 1 << 24
 
 
-def write_imported(imported: Imported, target: Path, factory: str = "") -> None:
-    """The tensors first, so that a ``.fir`` that is there is whole."""
+def write_imported(imported: Imported, target: Path, factory: str = "", binds: Mapping[str, int] | None = None) -> None:
+    """The tensors first, so that a ``.fir`` that is there is whole. ``factory``, ``binds``: as the import had them."""
     if imported.tensors:
         write_atomic(target.with_name(imported.file), lambda stream: write_tensors(stream, imported.tensors))
-    write_atomic(target, print_graph(_with_origin(imported, target, factory)).encode())
+    write_atomic(target, print_graph(_with_origin(imported, target, factory, binds or {})).encode())
 
 
-def _with_origin(imported: Imported, target: Path, factory: str) -> Graph:
+def _with_origin(imported: Imported, target: Path, factory: str, binds: Mapping[str, int]) -> Graph:
     if imported.frontend == FIR:
         return _as_before(imported, target)
     attrs: dict[str, Attr] = {"frontend": imported.frontend}
@@ -37,6 +38,8 @@ def _with_origin(imported: Imported, target: Path, factory: str) -> Graph:
         attrs["sha256"] = digest(imported.source)
     elif factory:
         attrs["source"] = factory
+    if binds:
+        attrs["binds"] = ",".join(f"{name}={extent}" for name, extent in sorted(binds.items()))
     module = imported.graph.module or target.stem
     return replace(imported.graph, module=module, attrs=tuple(sorted(attrs.items())))
 

@@ -11,7 +11,7 @@ must give the same bits. The checker comes before them: what it objects to is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,10 +22,11 @@ from fstc.ir.ops.steps import jumps
 from fstc.ir.reference import evaluate
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Plan
-from fstc.runtime.artefact import Comparison, Fault, OrderCheck, TensorCheck, Traffic, Verification
+from fstc.runtime.artefact import Comparison, Fault, OrderCheck, PeerCheck, TensorCheck, Traffic, Verification
 from fstc.runtime.bounds import Roughness, roughness
 from fstc.runtime.compare import compare, tolerance
 from fstc.runtime.inputs import make_inputs
+from fstc.runtime.peers import judge
 from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, buffers, execute, skipped
 
 TENSORS = ("outputs", "kernel-edges", "all")
@@ -58,9 +59,14 @@ class VerifyOptions:
     strict_traffic: bool = False  # bytes other than predicted are a finding, not a note
 
 
+Peer = Callable[[Mapping[str, Array]], Sequence[Array]]
+"""A framework: inputs by name to its results, in order of the graph's outputs."""
+
+
 @dataclass
 class _Findings:
     tensors: list[TensorCheck] = field(default_factory=list)
+    peers: list[PeerCheck] = field(default_factory=list)
     orders: list[OrderCheck] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     traffic: list[Traffic] = field(default_factory=list)
@@ -76,9 +82,14 @@ def verify(
     target: str = "host",
     constants: ConstantStore | None = None,
     checker: Checker | None = None,
+    given: Feeds | None = None,
+    peer: tuple[str, Peer] | None = None,
 ) -> Verification:
-    """Everything that was found; ``launchers`` by the name of their thread order, the first one leads."""
-    run = _Run(graph, plan, codegen, options, constants)
+    """Everything that was found; ``launchers`` by the name of their thread order, the first one leads.
+
+    ``given``: inputs instead of random ones. ``peer``: a framework by its name, which runs the same model.
+    """
+    run = _Run(graph, plan, codegen, options, constants, given, peer[1] if peer else None)
     for seed in options.seeds:
         run.one(seed, launchers, checker if seed == options.seeds[0] else None)
     found = run.found
@@ -91,6 +102,8 @@ def verify(
         faults=tuple(found.faults),
         traffic=tuple(found.traffic),
         strict_traffic=options.strict_traffic,
+        peer=peer[0] if peer else "",
+        peers=tuple(sorted(found.peers, key=lambda p: (p.ok, -p.ours_rms))),
     )
 
 
@@ -98,8 +111,16 @@ class _Run:
     """One verification; holds what seeds have in common."""
 
     def __init__(
-        self, graph: Graph, plan: Plan, codegen: Codegen, options: VerifyOptions, constants: ConstantStore | None
+        self,
+        graph: Graph,
+        plan: Plan,
+        codegen: Codegen,
+        options: VerifyOptions,
+        constants: ConstantStore | None,
+        given: Feeds | None,
+        peer: Peer | None,
     ) -> None:
+        self.given, self.peer = given, peer
         self.graph, self.plan, self.codegen = graph, plan, codegen
         self.options, self.constants = options, constants
         self.rough = roughness(graph)
@@ -107,7 +128,7 @@ class _Run:
 
     def one(self, seed: int, launchers: Mapping[str, Launcher], checker: Checker | None) -> None:
         (name, first), *others = launchers.items()
-        feeds = make_inputs(self.graph, seed, self.options.specials)
+        feeds = self.given if self.given is not None else make_inputs(self.graph, seed, self.options.specials)
         if checker and not self._passes(feeds, checker):
             return
         earlier = set(feeds)
@@ -164,6 +185,19 @@ class _Run:
         want = evaluate(self.graph, feeds, self.constants, list(wanted), wide=True)
         for v in wanted:
             self._note(v, self._compare(v, values[v], want[v], self.rough[v]), seed, writer.get(v), None)
+        if self.peer:
+            self._beside(self.peer, seed, feeds, values, want)
+
+    def _beside(
+        self, peer: Peer, seed: int, feeds: Feeds, values: Mapping[int, Array], want: Mapping[int, Array]
+    ) -> None:
+        """Each output beside the framework's."""
+        theirs = peer({self.graph.values[i].name: x for i, x in feeds.items()})
+        for v, other in dict(zip(self.graph.outputs, theirs, strict=True)).items():
+            rough, dtype = self.rough[v], self.graph.type(v).dtype
+            allowed = tolerance(dtype, rough.reduction, rough.depth, rough.coarsest, rough.narrow)
+            name, jump = f"%{self.graph.values[v].name}", self._jump(v, set())
+            self.found.peers.append(judge(name, values[v], other, want[v], allowed, dtype, seed=seed, jump=jump))
 
     def _compare(self, value: int, got: Array, want: Array, rough: Roughness) -> Comparison:
         dtype = self.graph.type(value).dtype

@@ -27,7 +27,7 @@ from fstc.support.diagnostics import Diagnostic, FstcError
 
 Proto = Any
 DEEPEST = 64  # functions and subgraphs inside each other
-MOST_NODES = 1_000_000
+MOST_NODES = 250_000  # some ten seconds
 LONGEST_NAME = 256
 
 
@@ -97,6 +97,8 @@ class Importer:
                 scope.values[value.name] = self.b.input(_name(value.name), self.extents.type_of(value))
             except OpError as error:
                 raise mistaken(self.path, f"input {value.name!r}", error.message) from None
+            except LimitError as error:
+                raise too_large(self.path, f"input {short(value.name)!r}: {error}") from None
             except Unsupported as error:
                 self._cannot(f"input {value.name!r}: {error}")
             except Wrong as error:
