@@ -15,7 +15,7 @@ from fstc.frontends.composed.indexing import gather_elements, gather_nd, scatter
 from fstc.frontends.torch.context import Argument, Context, Handler, aten
 from fstc.ir.types import BOOL, I64
 
-HOW = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "add": "add", "multiply": "mul"}
+HOW = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean", "add": "add", "multiply": "mul"}
 
 
 def take_flat(cx: Context, flat: Val, positions: Val) -> Val:
@@ -182,6 +182,15 @@ def _scattered_mean(cx: Context, x: Val, dim: int, indices: Val, values: Val, in
     return b.convert(b.ew("div", total, b.convert(count, total.dtype)), x.dtype)
 
 
+def index_reduce(
+    cx: Context, x: Val, dim: int, indices: Val, source: Val, reduce: str, include_self: bool = True
+) -> Val:
+    """The same index for whole slices of the source."""
+    at = dim % max(source.rank, 1)
+    shaped = cx.b.reshape(indices, [indices.type.elements if d == at else 1 for d in range(source.rank)])
+    return scatter_reduce(cx, x, dim, cx.b.broadcast(shaped, source.shape), source, reduce, include_self)
+
+
 def index_select(cx: Context, x: Val, dim: int, indices: Val) -> Val:
     if not x.rank:
         return x
@@ -278,7 +287,7 @@ INDEXING: dict[str, Handler] = aten({
     "index.Tensor": index, "_unsafe_index.Tensor": index, "index_put": index_put,
     "_unsafe_index_put": index_put, "_index_put_impl": index_put, "gather": gather, "scatter": scatter,
     "scatter_add": scatter_add, "scatter_reduce": scatter_reduce, "index_select": index_select,
-    "index_add": index_add, "index_copy": index_copy, "index_fill": index_fill, "embedding": embedding,
+    "index_add": index_add, "index_copy": index_copy, "index_reduce": index_reduce, "index_fill": index_fill, "embedding": embedding,
     "take": take_, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "one_hot": one_hot,
     "searchsorted": searchsorted, "bucketize": bucketize,
 })  # fmt: skip
