@@ -9,10 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from fstc.frontends.builder import Val  # noqa: E402
 from fstc.frontends.torch.context import operand  # noqa: E402
 from fstc.frontends.torch.program import import_module, import_program  # noqa: E402
 from fstc.frontends.torch.types import dtype_from_torch, promoted  # noqa: E402
-from fstc.frontends.builder import Val  # noqa: E402
 from fstc.ir.types import TensorType  # noqa: E402
 from fstc.support.diagnostics import FstcError  # noqa: E402
 from tests.frontends.torch_cases import check, exported, ops, outputs  # noqa: E402
@@ -142,7 +142,7 @@ def test_views(name):
 
 # -- indexing ----------------------------------------------------------------------------------------------------------
 
-I, J = torch.tensor([[0, -1], [2, 1]]), torch.tensor([1, -2])
+ROWS, COLUMNS = torch.tensor([[0, -1], [2, 1]]), torch.tensor([1, -2])
 INDEXING = {
     "one": lambda x, i, j: x[i],
     "middle": lambda x, i, j: x[:, i],
@@ -156,6 +156,7 @@ INDEXING = {
     "put apart": lambda x, i, j: torch.ops.aten.index_put(x, [j, None, j], torch.ones(2, 4)),
     "accumulate": lambda x, i, j: torch.index_put(x, (torch.tensor([0, 0, 2]),), torch.ones(3, 4, 5), accumulate=True),
     "mask put": lambda x, i, j: x.clone().masked_fill_(x > 0.3, -2.0),
+    "assign rows": lambda x, i, j: torch.ops.aten.index_put(x, [x[:, 0, 0] > -99], 2 * x),
     "assign": lambda x, i, j: torch.ops.aten.index_put(x, [x > 0], torch.tensor(5.0)),
     "select": lambda x, i, j: (x.index_select(1, j % 3), x.take(i), torch.take_along_dim(x, x.argsort(1), 1)),
     "add": lambda x, i, j: (x.index_add(0, j % 3, x[:2], alpha=2), x.index_fill(1, j % 3, 9.0),
@@ -172,7 +173,7 @@ INDEXING = {
 
 @pytest.mark.parametrize("name", INDEXING)
 def test_indexing(name):
-    check(INDEXING[name], rand(3, 4, 5), I, J)
+    check(INDEXING[name], rand(3, 4, 5), ROWS, COLUMNS)
 
 
 def test_indices_bound_their_inputs():
@@ -318,7 +319,7 @@ def test_dim_names_bind():
             return x.reshape(x.shape[0] * 2, -1) + torch.arange(x.shape[0] * 2)[:, None] + x.shape[0]
 
     program = torch.export.export(Shapes(), (rand(4, 6),), dynamic_shapes={"x": {0: batch}})
-    with pytest.raises(FstcError, match="FST0805.*batch"):
+    with pytest.raises(FstcError, match=r"FST0805.*batch"):
         import_program(program, "m.safetensors")
     imported = import_program(program, "m.safetensors", {"batch": 5})
     assert imported.graph.type(imported.graph.outputs[0]).shape == (10, 3)

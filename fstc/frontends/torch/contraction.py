@@ -13,8 +13,8 @@ from fstc.frontends.builder import Builder, Val, common_shape
 from fstc.frontends.composed import normalize, products
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
-from fstc.frontends.torch.reductions import norm_of
 from fstc.frontends.torch.context import Context, Handler, aten, each
+from fstc.frontends.torch.reductions import norm_of
 from fstc.ir.types import BOOL, F32, I32, DType
 
 

@@ -27,10 +27,10 @@ PLACEMENT = frozenset({"layout", "device", "pin_memory", "non_blocking", "memory
 MOST_DEPTH = 64  # of graphs within graphs
 FRAME = re.compile(r'File "([^"]*)", line (\d+)')
 LONGEST_PATH = 48
-_ARITHMETIC = frozenset(
-    ("add", "sub", "mul", "truediv", "floordiv", "mod", "neg", "pos", "abs", "eq", "ne", "lt", "le", "gt", "ge")
-    + ("and_", "or_", "not_", "ceil", "floor", "trunc", "sqrt", "round", "min", "max")
+_NUMBERS = (
+    "add sub mul truediv floordiv mod neg pos abs eq ne lt le gt ge and_ or_ not_ ceil floor trunc sqrt round min max"
 )
+_ARITHMETIC = frozenset(_NUMBERS.split())
 
 
 @dataclass(frozen=True)

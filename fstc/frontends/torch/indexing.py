@@ -96,14 +96,21 @@ def index_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, a
 
 
 def _masked_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, accumulate: bool) -> Val:
-    """x[mask] = number, whatever the mask will be."""
+    """x[mask] = values, whatever the mask will be: the i-th place where it holds takes the i-th of the values."""
     b, mask = cx.b, indices[0]
-    if mask is None or any(i is not None for i in indices[1:]) or (values.rank and values.type.elements != 1):
-        raise Unsupported("a mask that selects where to write, known at run time only, with values of its own")
-    value = b.reshape(b.convert(values, x.dtype), ())
+    if mask is None or any(i is not None for i in indices[1:]):
+        raise Unsupported("a mask among other indices, known at run time only")
+    values = b.convert(values, x.dtype)
     wide = b.broadcast(b.reshape(mask, (*mask.shape, *(1,) * (x.rank - mask.rank))), x.shape)
-    new = b.ew("add", x, value) if accumulate else b.broadcast(value, x.shape)
-    return b.select(wide, new, x)
+    rest = x.shape[mask.rank :]
+    if values.rank <= len(rest) or values.shape[0] == 1:
+        new = b.broadcast(b.reshape(values, values.shape[-len(rest) :] if rest and values.rank else ()), x.shape)
+    else:
+        held = b.convert(b.reshape(mask, (-1,)), I64)
+        place = b.ew("max", b.ew("sub", b.op("cumsum", [held], axis=0)[0], 1), 0)
+        rows = b.broadcast(values, (values.shape[0], *rest))
+        new = b.reshape(take(b, rows, place, 0, wrap=False), x.shape)
+    return b.select(wide, b.ew("add", x, new) if accumulate else new, x)
 
 
 def gather(cx: Context, x: Val, dim: int, indices: Val, sparse: bool = False) -> Val:
