@@ -9,10 +9,12 @@ in the ``.fir``.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import sqrt
 
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.addressing import Addressing, gather_addressing, scatter_addressing
 from fstc.ir.ops.opdef import Form
+from fstc.runtime.bounds import terms
 from fstc.runtime.domain_steps import known_spans, operand_domains
 from fstc.runtime.domains import COPIES, MOVES, Domain, converts
 from fstc.runtime.masks import find_masks
@@ -55,7 +57,28 @@ def _asked(graph: Graph, node: Node) -> list[tuple[int, Domain]]:
         return _starts(node.inputs[1:], shape, node.attr("sizes"))
     if form is Form.DYNAMIC_UPDATE_SLICE:
         return _starts(node.inputs[2:], shape, graph.type(node.inputs[1]).shape)
+    if node.op.library is not None and graph.type(node.outputs[0]).dtype.is_float:
+        return _weights(graph, node)
     return [(v, Domain(*b)) for v, b in zip(node.inputs, node.op.domain, strict=False) if b]
+
+
+def _weights(graph: Graph, node: Node) -> list[tuple[int, Domain]]:
+    """Of a product the operand that an input gives, the second one if both: of a variance that keeps its scale.
+
+    With any other, a model of some layers leaves the range in which its functions do something: it saturates, and a
+    recurrent one turns chaotic.
+    """
+    for value in reversed(node.inputs):
+        origin = value
+        while (producer := graph.values[origin].node) >= 0:
+            maker = graph.nodes[producer]
+            if maker.op.form not in COPIES and not converts(graph, maker):
+                break
+            origin = maker.inputs[0]
+        else:
+            bound = sqrt(3 / max(1.0, terms(graph, node)))
+            return [(value, Domain(-bound, bound))]
+    return []
 
 
 def _starts(starts: tuple[int, ...], shape: tuple[int, ...], sizes: tuple[int, ...]) -> list[tuple[int, Domain]]:

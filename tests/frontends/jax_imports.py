@@ -16,7 +16,7 @@ from fstc.frontends.stablehlo.run import read
 from fstc.ir.reference import evaluate
 
 Function = Callable[..., Any]
-EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10}
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3}
 
 
 def text_of(function: Function, args: Sequence[Any], **jit: Any) -> str:

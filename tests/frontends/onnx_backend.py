@@ -20,7 +20,7 @@ from onnx.backend.base import Backend as Base
 from onnx.backend.base import BackendRep
 
 from fstc.driver.imports import write_imported
-from fstc.frontends.artefact import Imported, ImportOptions
+from fstc.frontends.artefact import Coverage, Imported, ImportOptions
 from fstc.frontends.onnx.model import OLDEST
 from fstc.frontends.run import import_model
 from fstc.ir.reference import evaluate
@@ -109,15 +109,22 @@ def on_host(model: Imported, folder: Path, feeds: Mapping[int, Array]) -> list[A
 
 
 Target = Callable[[Imported, Path, Mapping[int, Array]], list[Array]]
+Observer = Callable[[Coverage], None]
 
 
-def run(model: onnx.ModelProto, inputs: Sequence[Array], target: Target = on_reference) -> list[Array]:
-    """The outputs; Refused where fstc does not take the model."""
+def run(
+    model: onnx.ModelProto,
+    inputs: Sequence[Array],
+    target: Target = on_reference,
+    observe: Observer = lambda found: None,
+) -> list[Array]:
+    """The outputs; Refused where fstc does not take the model. ``observe`` is shown the coverage."""
     model = modern(model)
     stored = {t.name for t in model.graph.initializer}
     names = [v.name for v in model.graph.input if v.name not in stored]
     arrays = dict(zip(names, map(plain, inputs), strict=False))
     with imported(model, arrays) as (found, folder):
+        observe(found.coverage)
         graph = found.graph
         feeds = {v: arrays[graph.values[v].name] for v in graph.inputs}
         return [np.asarray(x) for x in target(found, folder, feeds)]
@@ -167,21 +174,16 @@ class HostBackend(Backend):
 
 
 def check_case(
-    model: onnx.ModelProto, data_sets: Sequence[Any], rtol: float, atol: float, target: Target = on_reference
+    model: onnx.ModelProto,
+    data_sets: Sequence[Any],
+    rtol: float,
+    atol: float,
+    target: Target = on_reference,
+    observe: Observer = lambda found: None,
 ) -> None:
     """A test case of onnx.backend.test; AssertionError where outputs differ."""
     from onnx.backend.test.runner import Runner
 
     for inputs, outputs in data_sets:
-        Runner.assert_similar_outputs([plain(x) for x in outputs], run(model, inputs, target), rtol, atol)
-
-
-def run_case(model: bytes, data_sets: Sequence[Any], rtol: float, atol: float, target: Target = on_reference) -> str:
-    """``ok``, or why not."""
-    try:
-        check_case(onnx.ModelProto.FromString(model), data_sets, rtol, atol, target)
-    except Refused as error:
-        return f"refused {error}"
-    except AssertionError as error:
-        return f"differs {' '.join(str(error).split())}"
-    return "ok"
+        found = run(model, inputs, target, observe)
+        Runner.assert_similar_outputs([plain(x) for x in outputs], found, rtol, atol)

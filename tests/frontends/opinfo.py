@@ -40,6 +40,8 @@ PASSED, FAILED, REFUSED, SKIPPED = "passed", "failed", "refused", "skipped"
 # torch.testing.assert_close's own, for results of each type
 TOLERANCES = {"float64": (1e-7, 1e-7), "float32": (1.3e-6, 1e-5), "float16": (1e-3, 1e-5), "bfloat16": (1.6e-2, 1e-5)}
 
+NARROW = (torch.float16, torch.bfloat16)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -128,20 +130,44 @@ def judged(op: Any, given: list[Any]) -> Outcome:
     if refused:
         row = refused[0]
         return Outcome(REFUSED, f"{row.operator}: {next(iter(row.refused))}")
-    return compared(op, imported, tensors, want)
+    return compared(op, imported, calls, tensors, want)
 
 
-def compared(op: Any, imported: Any, tensors: list[Any], want: list[Any]) -> Outcome:
+def compared(op: Any, imported: Any, calls: Calls, tensors: list[Any], want: list[Any]) -> Outcome:
     graph = imported.graph
     feeds = {i: array_of(x.contiguous()) for i, x in zip(graph.inputs, tensors, strict=True)}
     found = evaluate(graph, feeds, Arrays(imported.tensors))  # type: ignore[arg-type]
     if len(graph.outputs) < len(want):
         return Outcome(FAILED, f"{len(graph.outputs)} outputs for {len(want)}")
-    for i, expected in zip(graph.outputs, want, strict=False):
-        problem = difference(op, found[i], expected)
-        if problem:
+    results = [found[i] for i in graph.outputs[: len(want)]]
+    problems = [difference(op, ours, theirs) for ours, theirs in zip(results, want, strict=True)]
+    if not any(problems):
+        return Outcome(PASSED)
+    truth = exact(calls, tensors) if all(t in NARROW for t in {x.dtype for x in want if x.is_floating_point()}) else []
+    for n, problem in enumerate(problems):
+        if problem and not (truth and is_nearer(results[n], want[n], truth[n])):
             return Outcome(FAILED, problem)
     return Outcome(PASSED)
+
+
+def exact(calls: Calls, tensors: list[Any]) -> list[Any]:
+    """Torch's results in float64; none where it does not take that."""
+    try:
+        with torch.no_grad():
+            wide = calls(*(x.double() if x.is_floating_point() else x.clone() for x in tensors))
+    except Exception:
+        return []
+    return [x for result in wide for x in result]
+
+
+def is_nearer(ours: Any, theirs: Any, truth: Any) -> bool:
+    """Torch rounds some operators of 16 bits several times: then its result is no measure, but float64's is."""
+    if not truth.is_floating_point() or ours.shape != tuple(truth.shape):
+        return False
+    wanted = array_of(truth.contiguous())
+    own, other = (np.abs(x.astype(np.float64) - wanted) for x in (ours, array_of(theirs.contiguous())))
+    step = np.abs(wanted) * TOLERANCES[ours.dtype.name][0]
+    return bool((own <= np.maximum(other, step)).all())
 
 
 class Arrays:

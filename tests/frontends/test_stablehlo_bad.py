@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("jaxlib.mlir.ir")
 
-from fstc.cli.main import main  # noqa: E402
+from fstc.cli.main import main
+from fstc.frontends.artefact import ImportOptions
+from fstc.frontends.stablehlo import control, walk
+from fstc.frontends.stablehlo.run import read
+from fstc.support.diagnostics import FstcError
 
 F = "tensor<2xf32>"
 
@@ -53,12 +58,13 @@ cond {{
   stablehlo.return %j, %z : tensor<i32>, {F}
 }}
 return %r#1 : {F}""")
+TABLE = "tensor<256x128xi64>"
 HEAVY = "\n".join([
-    "func.func @main(%x: tensor<256x128xi64>) -> tensor<256x128xi64> {",
-    "%s = stablehlo.constant dense<" + str([[i * j for i in range(128)] for j in range(256)]) + "> : tensor<256x128xi64>",
-    *(f"%v{i} = stablehlo.add %{'s' if not i else f'v{i - 1}'}, %s : tensor<256x128xi64>" for i in range(20000)),
-    "%r = stablehlo.add %v19999, %x : tensor<256x128xi64>",
-    "return %r : tensor<256x128xi64>", "}"])  # fmt: skip
+    f"func.func @main(%x: {TABLE}) -> {TABLE} {{",
+    "%s = stablehlo.constant dense<" + str([[i * j for i in range(128)] for j in range(256)]) + "> : " + TABLE,
+    *(f"%v{i} = stablehlo.add %{'s' if not i else f'v{i - 1}'}, %s : {TABLE}" for i in range(20000)),
+    f"%r = stablehlo.add %v19999, %x : {TABLE}",
+    f"return %r : {TABLE}", "}"])  # fmt: skip
 
 TEXTS = {
     "empty": ("", "FST0802"),
@@ -71,11 +77,14 @@ TEXTS = {
     "no main": ("module {}", "FST0802"),
     "a declaration": ("func.func private @main(tensor<2xf32>) -> tensor<2xf32>", "FST0802"),
     "branches": (function("cf.br ^bb1\n^bb1:\nreturn %x : tensor<2xf32>"), "FST0802"),
-    "shapes": (function("%y = stablehlo.reshape %x : (tensor<2xf32>) -> tensor<3xf32>\nreturn %x : tensor<2xf32>"), "FST0804"),
+    "shapes": (function(
+        "%y = stablehlo.reshape %x : (tensor<2xf32>) -> tensor<3xf32>\nreturn %x : tensor<2xf32>"), "FST0804"),
     "result": (function("return %x : tensor<2xf32>", result="tensor<3xf32>"), "FST0804"),
-    "elided": (function("%y = stablehlo.constant dense_resource<__elided__> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
+    "elided": (function(
+        "%y = stablehlo.constant dense_resource<__elided__> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
         "FST0802"),
-    "no resource": (function("%y = stablehlo.constant dense_resource<w> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
+    "no resource": (function(
+        "%y = stablehlo.constant dense_resource<w> : tensor<2xf32>\nreturn %y : tensor<2xf32>"),
         "FST0803"),
     "nested": (function("return %x : tensor<2xf32>", "%x: " + "tuple<" * 20000 + ">" * 20000), "FST0808"),
     "nested attribute": ("module attributes {a = " + "[" * 50000 + "]" * 50000 + "} {}", "FST0808"),
@@ -116,11 +125,11 @@ def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captu
     return call
 
 
-SLOW = ("calls", "growing", "endless", "heavy")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in SLOW else []) for n in TEXTS])
-def test_text(name: str, refused: Callable[..., str]) -> None:
+@pytest.mark.parametrize("name", TEXTS)
+def test_text(name: str, refused: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(walk, "MOST_OPS", 20_000)  # the real limits take a minute to reach
+    monkeypatch.setattr(walk, "MOST_FOLDED", 2**26)
+    monkeypatch.setattr(control, "MOST_TURNS", 10_000)
     text, code = TEXTS[name]
     assert f"error[{code}]" in refused(text.encode())
 
@@ -128,51 +137,39 @@ def test_text(name: str, refused: Callable[..., str]) -> None:
 def test_the_message_has_the_place(refused: Callable[..., str]) -> None:
     assert "line 2:" in refused(function("%y = stablehlo.negate %z : tensor<2xf32>").encode())
     message = refused(TEXTS["shapes"][0].encode())
-    assert "stablehlo.reshape" in message and "line 2:" in message
+    assert "number of output elements (3)" in message and "line 2:" in message
 
 
-def test_bytecode_cut_and_damaged(refused: Callable[..., str]) -> None:
+def exported() -> bytes:
     jax = pytest.importorskip("jax")
     import numpy as np
     from jax import export
 
     x = np.ones((3, 4), np.float32)
-    data = bytes(export.export(jax.jit(lambda x: (x @ x.T, jax.nn.softmax(x))))(x).mlir_module_serialized)
+    return bytes(export.export(jax.jit(lambda x: (x @ x.T, jax.nn.softmax(x))))(x).mlir_module_serialized)
+
+
+def test_bytecode_cut_and_damaged(refused: Callable[..., str]) -> None:
+    data = exported()
     for size in (4, 5, 20, 60, len(data) // 2, len(data) - 1):
         assert "error[FST0802]" in refused(data[:size], "model.mlirbc")
 
 
-@pytest.mark.slow
-def test_flipped_bytes_never_crash(tmp_path: Path) -> None:
-    """In a process of its own: MLIR may find any of them valid, but neither it nor the importer falls over."""
-    import subprocess
-
-    jax = pytest.importorskip("jax")
-    import numpy as np
-    from jax import export
-
-    x = np.ones((3, 4), np.float32)
-    data = bytes(export.export(jax.jit(lambda x: (x @ x.T, jax.nn.softmax(x))))(x).mlir_module_serialized)
-    (tmp_path / "good.mlirbc").write_bytes(data)
-    done = subprocess.run([sys.executable, "-c", FLIP], cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-2000:]
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in range(1, 4))])
+def test_flipped_bytes(seed: int, tmp_path: Path) -> None:
+    """MLIR may find a changed file valid, but neither it nor the importer takes this process with it."""
+    data = exported()
+    rng = random.Random(seed)
+    for _ in range(12 if seed else 4):
+        changed = bytearray(data)
+        for _ in range(rng.randrange(1, 4)):
+            changed[rng.randrange(30, len(changed))] = rng.randrange(256)
+        (tmp_path / "bad.mlirbc").write_bytes(changed)
+        with suppress(FstcError):
+            read(tmp_path / "bad.mlirbc", ImportOptions(), "bad.safetensors")
 
 
-FLIP = """
-import random
-from pathlib import Path
-from fstc.frontends.artefact import ImportOptions
-from fstc.frontends.stablehlo.run import read
-from fstc.support.diagnostics import FstcError
-
-data, rng = Path("good.mlirbc").read_bytes(), random.Random(0)
-for _ in range(300):
-    changed = bytearray(data)
-    for _ in range(rng.randrange(1, 4)):
-        changed[rng.randrange(30, len(changed))] = rng.randrange(256)
-    Path("bad.mlirbc").write_bytes(changed)
-    try:
-        read(Path("bad.mlirbc"), ImportOptions(), "bad.safetensors")
-    except FstcError:
-        pass
-"""
+def test_a_reader_that_crashes_is_a_damaged_file(refused: Callable[..., str]) -> None:
+    """A name whose bytes are no UTF-8 ends the process inside the bindings."""
+    message = refused(identity(F).replace("%x: tensor<2xf32>)", '%x: tensor<2xf32> loc("\\FF"))').encode())
+    assert "error[FST0802]" in message and "falls over it" in message

@@ -1,4 +1,4 @@
-"""Modules written by hand, with what JAX does not write: the results are XLA's; and what is refused, with the reason."""
+"""Modules written by hand, with what JAX does not write: the results are XLA's. What is refused, with the reason."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ def sorted_by(body: str) -> str:
 def windowed(init: str, op: str) -> str:
     return unary("tensor<4x3xf32>", f"""
     %i = stablehlo.constant dense<{init}> : tensor<f32>
-    %r = "stablehlo.reduce_window"(%x, %i) <{{window_dimensions = array<i64: 1, 2>, window_strides = array<i64: 1, 2>}}> ({{
+    %r = "stablehlo.reduce_window"(%x, %i) <{{window_dimensions = array<i64: 1, 2>,
+      window_strides = array<i64: 1, 2>}}> ({{
     ^bb0(%a: tensor<f32>, %b: tensor<f32>):
       %c = stablehlo.{op} %a, %b : tensor<f32>
       stablehlo.return %c : tensor<f32>
@@ -204,7 +205,8 @@ LOOP = f"""
     %r:2 = stablehlo.while(%i = %p, %y = %x) : tensor<i32>, {X}
     cond {{
       %s = stablehlo.constant dense<0.0> : tensor<f32>
-      %m = stablehlo.reduce(%y init: %s) applies stablehlo.add across dimensions = [0, 1] : ({X}, tensor<f32>) -> tensor<f32>
+      %m = stablehlo.reduce(%y init: %s) applies stablehlo.add across dimensions = [0, 1] :
+        ({X}, tensor<f32>) -> tensor<f32>
       %c = stablehlo.compare LT, %m, %s : (tensor<f32>, tensor<f32>) -> {B}
       stablehlo.return %c : {B}
     }} do {{

@@ -5,17 +5,19 @@ Example: ``declared.compare("y", val, "output 'y'")`` refuses a result of anothe
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fstc.frontends.builder import Val
 from fstc.frontends.onnx.model import Extents, Model
+from fstc.frontends.onnx.node import Entry
 from fstc.frontends.onnx.problems import mistaken
-from fstc.frontends.onnx.tensors import DTYPES, dtype_name
+from fstc.frontends.onnx.tensors import DTYPES, NUMBERS, dtype_name
 from fstc.ir.types import TensorType
 
 Proto = Any
-SMALL = 1024  # elements of an initializer that shape inference may need
+SMALL = 1024  # elements of an input that shape inference may need
 
 
 class Declared:
@@ -27,7 +29,6 @@ class Declared:
             for v in (*graph.value_info, *graph.output)
             if v.type.WhichOneof("value") == "tensor_type"
         }
-        self._inferred: dict[str, Proto] | None = None
 
     def compare(self, name: str, val: Val, where: str) -> None:
         """FST0804 when the model says something else of ``name``; symbolic extents without a value say nothing."""
@@ -50,12 +51,38 @@ class Declared:
             raise mistaken(path, where, f"{name!r} is {val.type}, the model says [{shown}]")
 
     def type_of(self, name: str) -> TensorType | None:
-        """The whole type of a tensor, from the model or by onnx's shape inference."""
-        if name in self._types and (found := self._whole(self._types[name])) is not None:
-            return found
-        if self._inferred is None:
-            self._inferred = self._infer()
-        return self._whole(self._inferred[name]) if name in self._inferred else None
+        """The whole type of a tensor of the main graph, if the model states it."""
+        return self._whole(self._types[name]) if name in self._types else None
+
+    def inferred(self, node: Proto, entries: Sequence[Entry], opsets: Mapping[str, int]) -> list[TensorType | None]:
+        """The types of a node's outputs by onnx's shape inference, from those of its inputs; None where it fails.
+
+        The node is alone in a model of its own: what is around it is known already, and what inference might do with
+        large extents elsewhere costs nothing.
+        """
+        import onnx
+
+        alone = onnx.ModelProto(ir_version=self.model.proto.ir_version)
+        alone.opset_import.extend(onnx.helper.make_opsetid(d, v) for d, v in opsets.items())
+        graph = alone.graph
+        graph.name = "alone"
+        graph.node.add().CopyFrom(node)
+        for name, entry in zip(node.input, entries, strict=True):
+            if not isinstance(entry, Val) or not name:
+                continue
+            number = NUMBERS[entry.dtype]
+            graph.input.append(onnx.helper.make_tensor_value_info(name, number, entry.shape))
+            if entry.known is not None and entry.known.size <= SMALL:
+                array = entry.known
+                stored = onnx.helper.make_tensor(name, number, array.shape, array.tobytes(), raw=True)
+                graph.initializer.append(stored)
+        graph.output.extend(onnx.ValueInfoProto(name=name) for name in node.output if name)
+        try:
+            made = onnx.shape_inference.infer_shapes(alone).graph
+        except Exception:  # onnx raises RuntimeErrors of its own; without inference there is no type to give
+            return [None] * len(node.output)
+        types = {v.name: v.type.tensor_type for v in made.output if v.type.WhichOneof("value") == "tensor_type"}
+        return [self._whole(types[name]) if name in types else None for name in node.output]
 
     def _whole(self, tensor: Proto) -> TensorType | None:
         dtype = DTYPES.get(tensor.elem_type)
@@ -64,40 +91,3 @@ class Declared:
         extents = [self.extents.known(d) for d in tensor.shape.dim]
         shape = tuple(n for n in extents if n is not None and n >= 0)
         return TensorType(dtype, shape) if len(shape) == len(extents) else None
-
-    def _infer(self) -> dict[str, Proto]:
-        """On a copy without large weights; nothing where inference fails."""
-        import onnx
-
-        source = self.model.proto
-        copy = onnx.ModelProto()
-        copy.ir_version = source.ir_version
-        copy.opset_import.extend(source.opset_import)
-        copy.functions.extend(source.functions)
-        graph, given = copy.graph, source.graph
-        graph.name = given.name
-        graph.node.extend(given.node)
-        graph.output.extend(given.output)
-        graph.value_info.extend(given.value_info)
-        stored = {t.name for t in given.initializer}
-        for value in given.input:
-            if value.name not in stored:
-                graph.input.add().CopyFrom(value)
-        for tensor in given.initializer:
-            elements = 1
-            for n in tensor.dims:
-                elements *= n
-            if elements <= SMALL:
-                graph.initializer.add().CopyFrom(tensor)
-            else:
-                graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-        for value in graph.input:
-            for dim in value.type.tensor_type.shape.dim:
-                known = self.extents.known(dim)
-                if known is not None:
-                    dim.dim_value = known
-        try:
-            found = onnx.shape_inference.infer_shapes(copy, data_prop=True)
-        except Exception:  # onnx raises its own RuntimeErrors; without inference there is no type to give
-            return {}
-        return {v.name: v.type.tensor_type for v in (*found.graph.value_info, *found.graph.output)}

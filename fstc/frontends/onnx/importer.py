@@ -16,10 +16,10 @@ from fstc.frontends.builder import Builder, Val
 from fstc.frontends.emitter import LimitError
 from fstc.frontends.onnx.declared import Declared
 from fstc.frontends.onnx.model import Extents, Model, opsets_of
-from fstc.frontends.onnx.node import Absent, Entry, Items, Missing, Node, Result
+from fstc.frontends.onnx.node import Absent, AsFunction, Entry, Items, Missing, Node, Result
 from fstc.frontends.onnx.operators import OPERATORS
 from fstc.frontends.onnx.problems import Beyond, DataDependent, Wrong, mistaken, short, too_large, wrong
-from fstc.frontends.onnx.schemas import check, function_of, schema_of
+from fstc.frontends.onnx.schemas import Schema, check, function_of, schema_of
 from fstc.frontends.onnx.scope import Scope, operator_of, title
 from fstc.frontends.onnx.tensors import TensorReader
 from fstc.ir.ops.opdef import Kind, OpError
@@ -27,7 +27,7 @@ from fstc.support.diagnostics import Diagnostic, FstcError
 
 Proto = Any
 DEEPEST = 64  # functions and subgraphs inside each other
-MOST_NODES = 1_000_000
+MOST_NODES = 250_000  # some ten seconds
 LONGEST_NAME = 256
 
 
@@ -95,6 +95,10 @@ class Importer:
                 continue
             try:
                 scope.values[value.name] = self.b.input(_name(value.name), self.extents.type_of(value))
+            except OpError as error:
+                raise mistaken(self.path, f"input {value.name!r}", error.message) from None
+            except LimitError as error:
+                raise too_large(self.path, f"input {short(value.name)!r}: {error}") from None
             except Unsupported as error:
                 self._cannot(f"input {value.name!r}: {error}")
             except Wrong as error:
@@ -191,22 +195,30 @@ class Importer:
             check(node, schema)
         handler = OPERATORS.get(operator)
         if handler is None:
-            types = [e.type if isinstance(e, Val) else None for e in entries]
-            function = None if schema is None else function_of(schema, _resolved(node, attributes), version, types)
-            if function is None:
-                known = "fstc has no mapping of it" if schema is not None else "onnx does not know it either"
-                raise Unsupported(f"no operator of fstc: {known}")
-            self.silent += 1
-            try:
-                return self._call(function, entries, attributes, node, scope, where)
-            finally:
-                self.silent -= 1
+            return self._function(schema, node, scope, entries, attributes, version, where)
         if schema is not None and schema.deprecated:
             raise wrong(f"{operator} does not exist in opset {version}: it is deprecated")
-        made = handler(
-            Node(self.b, operator, version, entries, node.output, attributes, self.tensors, self, scope, self.binds)
-        )
-        return _listed(made)
+        seen = Node(self.b, operator, version, entries, node.output, attributes, self.tensors, self, scope, self.binds)
+        try:
+            return _listed(handler(seen))
+        except AsFunction:
+            return self._function(schema, node, scope, entries, attributes, version, where)
+
+    def _function(
+        self, schema: Schema | None, node: Proto, scope: Scope, entries: list[Entry], attributes: Mapping[str, Proto],
+        version: int, where: str,
+    ) -> list[Entry]:  # fmt: skip
+        """The results of an operator that ONNX defines as a function."""
+        types = [e.type if isinstance(e, Val) else None for e in entries]
+        function = None if schema is None else function_of(schema, _resolved(node, attributes), version, types)
+        if function is None:
+            known = "fstc has no mapping of it" if schema is not None else "onnx does not know it either"
+            raise Unsupported(f"no operator of fstc: {known}")
+        self.silent += 1
+        try:
+            return self._call(function, entries, attributes, node, scope, where)
+        finally:
+            self.silent -= 1
 
     def _call(
         self, function: Proto, entries: list[Entry], attributes: Mapping[str, Proto], node: Proto, scope: Scope,
@@ -254,15 +266,15 @@ class Importer:
         """Note it; the results are those of a call of that name where their types are known."""
         self.only_data = self.only_data and isinstance(error, DataDependent)
         self.coverage.refuse(operator_of(node), str(error), where if scope.label else short(node.name) or where)
-        wanted = [name for name in node.output if name]
-        types = [self.declared.type_of(name) for name in wanted] if scope.depth == 0 else [None] * len(wanted)
-        if any(t is None for t in types) or not wanted:
+        found = [self.declared.type_of(name) if scope.depth == 0 else None for name in node.output]
+        if not all(t or not name for t, name in zip(found, node.output, strict=True)):
+            found = self.declared.inferred(_resolved(node, self._attributes(node, scope)), entries, scope.opsets)
+        types = [t for t, name in zip(found, node.output, strict=True) if t and name]
+        if len(types) < sum(map(bool, node.output)):
             self._set(node, scope, [Missing(node.name)] * len(node.output), where)
             return
         inputs = [e for e in entries if isinstance(e, Val)]
-        called = self.b.op(
-            "custom_call", inputs, *[t for t in types if t], call_target_name=f"onnx.{operator_of(node)}"
-        )
+        called = self.b.op("custom_call", inputs, *types, call_target_name=f"onnx.{operator_of(node)}")
         results = iter(called)
         self._set(node, scope, [next(results) if name else None for name in node.output], where)
 

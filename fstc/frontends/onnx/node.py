@@ -50,6 +50,10 @@ Entry = Val | Items | Missing | Absent | None  # None: an optional input or outp
 Result = Entry | Sequence[Entry]
 
 
+class AsFunction(Exception):
+    """A handler leaves a rare form of its operator to the function that ONNX defines it as."""
+
+
 class Runner(Protocol):
     """What a handler needs of the importer: subgraphs run in the scope of their node."""
 

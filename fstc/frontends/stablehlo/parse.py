@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fstc.frontends.stablehlo.trial import is_risky, try_out
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 MAGIC = b"ML\xefR"
@@ -20,14 +21,22 @@ MOST_BYTES = 2**31
 DEEPEST = 64
 STACK = 512 << 20  # bytes of address space; pages are touched when needed
 ELIDED = ("__elided__", "dense<...>")
-OPEN, CLOSE = b"([{", b")]}"
+SYNTAX = re.compile(
+    r"^(line \d+:\d+: )?(expected|unexpected|unknown|custom op|use of|undefined|redefinition|invalid|missing|Dialect)|"
+    r"unregistered|undeclared|not found|bytecode|attempting|portable artifact|deserialize|unterminated"
+)
 
 T = TypeVar("T")
 
 
-def load(path: Path, use: Callable[[Any], T]) -> T:
-    """``use(module)`` on the parsed and verified module, all on a thread with a large stack."""
+def load(path: Path, use: Callable[[Any], T], trusted: bool = False) -> T:
+    """``use(module)`` on the parsed and verified module, all on a thread with a large stack.
+
+    ``trusted``: without trying the file out in another process.
+    """
     data = _bytes(path)
+    if not trusted and is_risky(data, data.startswith(MAGIC)):
+        try_out(path)
     found: list[T] = []
     failed: list[BaseException] = []
 
@@ -73,7 +82,7 @@ def _module(data: bytes, path: Path) -> Any:
             else:
                 module = ir.Module.parse(_text(data, path))
         except (ir.MLIRError, ValueError, TypeError) as error:
-            raise refusal(path, error, notes) from None
+            raise refusal(path, error, notes, "FST0802" if data.startswith(MAGIC) else "") from None
         try:
             module.operation.verify()
         except ir.MLIRError as error:
@@ -111,8 +120,11 @@ def _bytecode(context: Any, data: bytes) -> Any:
 
 def _noted(notes: list[tuple[str, str]], diagnostic: Any) -> bool:
     """Keeps what MLIR would print."""
-    if len(notes) < 20:
-        notes.append((str(diagnostic.message), str(diagnostic.location)))
+    try:
+        if len(notes) < 20:
+            notes.append((str(diagnostic.message), str(diagnostic.location)))
+    except (UnicodeDecodeError, RuntimeError):  # an exception that goes back into MLIR ends the process
+        notes.append(("the message of MLIR is not text", ""))
     return True
 
 
@@ -123,12 +135,12 @@ def refusal(path: Path, error: Exception, notes: list[tuple[str, str]], code: st
     message = message.removeprefix("error:").strip().replace('"-":', "line ")
     place = place.removeprefix("loc(").removesuffix(")").replace('"-":', "line ")
     where = f" (at {place})" if place and place not in ("unknown", "line 0:0") else ""
-    damaged = "is not a StableHLO module that jaxlib reads" if not code else "is not valid StableHLO"
     code = code or ("FST0804" if _is_contradiction(message) else "FST0802")
+    what = "is not valid StableHLO" if code == "FST0804" else "is not a StableHLO module that jaxlib reads"
     return FstcError(
         Diagnostic(
             code,
-            f"{path.name} {damaged}: {message[:2000]}{where}",
+            f"{path.name} {what}: {message[:2000]}{where}",
             file=str(path),
             help="write it with jax.export, or with an MLIR tool of a version that jaxlib still reads",
         )
@@ -137,7 +149,7 @@ def refusal(path: Path, error: Exception, notes: list[tuple[str, str]], code: st
 
 def _is_contradiction(message: str) -> bool:
     """Did the parser understand the text, and the verifier refuse an op?"""
-    return re.search(r"(^|: )'[\w.]+' op ", message) is not None
+    return SYNTAX.search(message) is None
 
 
 def _text(data: bytes, path: Path) -> str:

@@ -90,4 +90,4 @@ def _refined(module: Any, arrays: Sequence[Array]) -> bytes:
     types = [f"tensor<{''.join(f'{n}x' for n in a.shape)}{e}>" for a, e in zip(arrays, elements, strict=True)]
     with module.context:
         PassManager.parse(REFINE.format(",".join(types))).run(module.operation)
-    return bytes(_jax.mlir.refine_polymorphic_shapes(module.operation.get_asm(), True, True))
+    return bytes(_jax.mlir.refine_polymorphic_shapes(module.operation.get_asm().encode(), True, True))

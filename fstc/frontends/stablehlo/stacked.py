@@ -43,8 +43,8 @@ def filled(walk: Walk, x: Val, update: Val, at: Sequence[int]) -> Val | None:
     if (piece.low, piece.high) == (0, x.shape[axis]):
         parts = _in_order(piece)
         whole = walk.b.concat(parts, axis)
-        starts = accumulate((p.shape[axis] for p in parts), initial=0)
-        walk.stacks[whole] = axis, dict(zip(starts, parts, strict=False))
+        offsets = accumulate((p.shape[axis] for p in parts), initial=0)
+        walk.stacks[whole] = axis, dict(zip(offsets, parts, strict=False))
         return whole
     starts = [walk.b.scalar(a, I32) for a in at]
     found = walk.b.op("dynamic_update_slice", [x, update, *starts])[0]

@@ -22,7 +22,7 @@ from fstc.ir.ops.opdef import OpError
 from fstc.ir.types import DType, TensorType
 
 DEEPEST_CALL = 64
-MOST_FOLDED = 2**32  # bytes of values computed while importing
+MOST_FOLDED = 2**30  # bytes of values computed while importing
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -28,9 +28,7 @@ from typing import Any
 MOST_JSON = 1 << 30
 MOST_REPEATED = 1 << 31  # bytes of a tensor whose strides repeat its memory
 _MAGIC = re.compile(r"\.?data/version|byteorder|archive_format|archive_version|\.data/serialization_id|version")
-_TARGET = re.compile(
-    r"torch\.ops(\.\w+){2,3}|_operator\.\w+|math\.\w+|torch\.sym_\w+|torch\._sym_\w+|(aten|prims)(\.\w+)+"
-)
+_TARGET = re.compile(r"torch\.ops(\.\w+){2,3}|_operator\.\w+|math\.\w+|torch\._?sym_\w+")
 _OPERATORS = re.compile(
     r"_operator\.(add|sub|mul|floordiv|truediv|mod|neg|pos|eq|ne|lt|le|gt|ge|and_|or_|not_|getitem|pow)"
 )
@@ -46,26 +44,8 @@ _NAMES = (
 )
 _FUNCTIONS = frozenset(_NAMES.split())
 _PLAIN = re.compile(r"[\w\s()+\-*/,.<>='&|~]*")
-_BITS = {
-    1: 1,
-    2: 1,
-    3: 2,
-    4: 4,
-    5: 8,
-    6: 2,
-    7: 4,
-    8: 8,
-    9: 4,
-    10: 8,
-    11: 16,
-    12: 1,
-    13: 2,
-    28: 2,
-    29: 1,
-    30: 1,
-    31: 1,
-    32: 1,
-}
+# bytes by torch.export's number of an element type
+_WIDTHS = dict(enumerate((0, 1, 1, 2, 4, 8, 2, 4, 8, 4, 8, 16, 1, 2))) | {28: 2}
 
 
 class Refused(Exception):

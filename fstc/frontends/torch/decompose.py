@@ -7,10 +7,11 @@ and views became values.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from fstc.frontends.torch.table import OPERATORS
+from fstc.frontends.torch.table import HIGHER_ORDER, OPERATORS
 
 
 def is_mapped(operator: Any) -> bool:
@@ -22,9 +23,17 @@ def is_mapped(operator: Any) -> bool:
 _ALIASING = (
     "aten.reshape.default aten.flatten.using_ints aten.contiguous.default aten.to.dtype aten.chunk.default "
     "aten.dropout.default aten.conj.default aten.unflatten.int aten.clip.default aten.clip.Tensor "
+    "aten.detach_.default aten.expand_as.default aten.view_as.default aten.reshape_as.default aten.type_as.default "
+    "aten.to.dtype_layout aten.to.device aten.to.other aten.movedim.int aten.movedim.intlist aten.moveaxis.int "
+    "aten.moveaxis.intlist aten.narrow.default aten.batch_norm.default "
     "aten.resolve_conj.default aten.resolve_neg.default aten.swapaxes.default aten.numpy_T.default"
 )
 ALIASING = frozenset(_ALIASING.split())
+
+
+# By the schema these write into nothing, but they do when this argument says that they train.
+WRITES = {"aten.batch_norm.default": 5, "aten.instance_norm.default": 5}
+HARMLESS = ("aten.detach_.default",)
 
 
 @cache
@@ -41,8 +50,35 @@ def decompositions() -> dict[Any, Any]:
 
 
 def decomposed(program: Any) -> Any:
+    """The program itself where it is functional already and all its operators are mapped: tracing takes long."""
     import warnings
 
+    if not any(needs_work(node) for node in _nodes(program.graph_module)):
+        return program
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return program.run_decompositions(decompositions())
+
+
+def needs_work(node: Any) -> bool:
+    """Does the node write into a tensor, or call what the table lacks?"""
+    if not hasattr(node.target, "_schema"):
+        return hasattr(node.target, "_ophandle") or (str(node.target).startswith("torch.ops.") and not _is_graph(node))
+    name = str(node.target)
+    if name in WRITES and node.args[WRITES[name]]:
+        return True
+    return not is_mapped(node.target) or (bool(node.target._schema.is_mutable) and name not in HARMLESS)
+
+
+def _is_graph(node: Any) -> bool:
+    return str(getattr(node.target, "__name__", "")) in HIGHER_ORDER
+
+
+def _nodes(module: Any) -> Iterator[Any]:
+    """The calls of a graph and of the graphs in it."""
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            yield node
+    for _, child in module.named_children():
+        if hasattr(child, "graph"):
+            yield from _nodes(child)

@@ -111,8 +111,8 @@ def native_batch_norm(
 # -- pooling -----------------------------------------------------------------------------------------------------------
 
 
-def _windows(
-    cx: Context, x: Val, rank: int, size: Sequence[int], stride: Sequence[int], padding: Sequence[int],
+def windows(
+    x: Val, rank: int, size: Sequence[int], stride: Sequence[int], padding: Sequence[int],
     dilation: Sequence[int], ceil: bool,
 ) -> tuple[list[int], list[int], list[tuple[int, int]], list[int]]:  # fmt: skip
     def each(values: Sequence[int]) -> list[int]:
@@ -131,7 +131,7 @@ def max_pool(rank: int) -> Handler:
         cx: Context, x: Val, size: Sequence[int], stride: Sequence[int] = (), padding: Sequence[int] = (0,),
         dilation: Sequence[int] = (1,), ceil: bool = False,
     ) -> list[Val]:  # fmt: skip
-        window = _windows(cx, x, rank, size, stride, padding, dilation, ceil)
+        window = windows(x, rank, size, stride, padding, dilation, ceil)
         if cx.is_read(1):
             return list(pooling.max_pool_indices(cx.b, x, *window))
         return [pooling.max_pool(cx.b, x, *window), cx.b.full(0, cx.type(1).dtype, cx.type(1).shape)]
@@ -144,7 +144,7 @@ def avg_pool(rank: int) -> Handler:
         cx: Context, x: Val, size: Sequence[int], stride: Sequence[int] = (), padding: Sequence[int] = (0,),
         ceil: bool = False, count_padding: bool = True, divisor: int | None = None,
     ) -> Val:  # fmt: skip
-        sizes, strides, edges, _ = _windows(cx, x, rank, size, stride, padding, (1,), ceil)
+        sizes, strides, edges, _ = windows(x, rank, size, stride, padding, (1,), ceil)
         own = [(p, p) for p in (list(padding) * rank)[:rank]] if len(padding) == 1 else [(p, p) for p in padding]
         counted = own if count_padding else None
         found = pooling.avg_pool(cx.b, x, sizes, strides, edges, counted=counted, divisor=divisor)

@@ -6,17 +6,31 @@ Example: ``OPERATORS["aten.mul"](cx, x, y)``. Families stand in modules of their
 from __future__ import annotations
 
 from fstc.frontends.torch.arithmetic import ACTIVATIONS, ARITHMETIC
+from fstc.frontends.torch.composites import COMPOSITES
 from fstc.frontends.torch.context import Handler
 from fstc.frontends.torch.contraction import CONTRACTION
 from fstc.frontends.torch.higher_order import HIGHER_ORDER
 from fstc.frontends.torch.indexing import INDEXING
 from fstc.frontends.torch.layers import LAYERS
+from fstc.frontends.torch.recurrent import RECURRENT
 from fstc.frontends.torch.reductions import REDUCTIONS
 from fstc.frontends.torch.sorting import SORTING
 from fstc.frontends.torch.sources import SOURCES
 from fstc.frontends.torch.views import VIEWS
 
-FAMILIES = (ARITHMETIC, ACTIVATIONS, VIEWS, REDUCTIONS, SORTING, INDEXING, CONTRACTION, LAYERS, SOURCES)
+FAMILIES = (
+    ARITHMETIC,
+    ACTIVATIONS,
+    VIEWS,
+    REDUCTIONS,
+    SORTING,
+    INDEXING,
+    CONTRACTION,
+    LAYERS,
+    SOURCES,
+    COMPOSITES,
+    RECURRENT,
+)
 OPERATORS: dict[str, Handler] = {name: handler for family in FAMILIES for name, handler in family.items()}
 
 __all__ = ["HIGHER_ORDER", "OPERATORS"]

@@ -235,11 +235,11 @@ def _memory(cx: Context, x: Val) -> Val:
 
 
 def constant_pad(cx: Context, x: Val, amounts: Sequence[int], value: float = 0) -> Val:
-    low, high = _edges(amounts, x.rank)
+    low, high = edges(amounts, x.rank)
     return cx.b.pad(x, cx.val(value, x.dtype), low, high)
 
 
-def _edges(amounts: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
+def edges(amounts: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
     """Torch lists (before, after) of the last dimension first."""
     low, high = [0] * rank, [0] * rank
     for i in range(len(amounts) // 2):
@@ -249,7 +249,7 @@ def _edges(amounts: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
 
 def reflection_pad(cx: Context, x: Val, amounts: Sequence[int]) -> Val:
     b = cx.b
-    for d, (low, high) in enumerate(zip(*_edges(amounts, x.rank), strict=True)):
+    for d, (low, high) in enumerate(zip(*edges(amounts, x.rank), strict=True)):
         n = x.shape[d]
         parts = [b.reverse(b.slice_axis(x, d, 1, low + 1), [d])] if low > 0 else []
         parts.append(b.slice_axis(x, d, max(-low, 0), n - max(-high, 0)))
@@ -260,7 +260,7 @@ def reflection_pad(cx: Context, x: Val, amounts: Sequence[int]) -> Val:
 
 def replication_pad(cx: Context, x: Val, amounts: Sequence[int]) -> Val:
     b = cx.b
-    for d, (low, high) in enumerate(zip(*_edges(amounts, x.rank), strict=True)):
+    for d, (low, high) in enumerate(zip(*edges(amounts, x.rank), strict=True)):
         n = x.shape[d]
 
         def edge(at: int, count: int, x: Val = x, d: int = d) -> Val:

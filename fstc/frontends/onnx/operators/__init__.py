@@ -10,7 +10,9 @@ from collections.abc import Mapping
 
 from fstc.frontends.onnx.node import Handler
 from fstc.frontends.onnx.operators.activations import ACTIVATIONS
+from fstc.frontends.onnx.operators.attention import ATTENTION
 from fstc.frontends.onnx.operators.contractions import CONTRACTIONS
+from fstc.frontends.onnx.operators.contributed import CONTRIBUTED
 from fstc.frontends.onnx.operators.control import CONTROL
 from fstc.frontends.onnx.operators.elementwise import ELEMENTWISE
 from fstc.frontends.onnx.operators.layout import LAYOUT
@@ -35,6 +37,8 @@ FAMILIES: tuple[tuple[str, Mapping[str, Handler]], ...] = (
     ("contractions", CONTRACTIONS),
     ("normalisation", NORMALIZATION),
     ("pooling", POOLING),
+    ("attention", ATTENTION),
+    ("onnxruntime's own", CONTRIBUTED),
     ("resampling", RESAMPLING),
     ("signals", SIGNAL),
     ("recurrent", RECURRENT),

@@ -12,6 +12,7 @@ from fstc.frontends.composed import activations, normalize
 from fstc.frontends.composed.precision import rounded_once
 from fstc.frontends.onnx.node import Handler, Node
 from fstc.frontends.onnx.operators.elementwise import composed
+from fstc.frontends.onnx.problems import wrong
 from fstc.ir.types import F64
 
 
@@ -42,7 +43,10 @@ def selu(n: Node) -> Val:
 
 
 def celu(n: Node) -> Val:
-    return activations.celu(n.b, n[0], n.number("alpha", 1.0))
+    alpha = n.number("alpha", 1.0)
+    if not alpha:
+        raise wrong("`alpha` is 0: x is divided by it")
+    return activations.celu(n.b, n[0], alpha)
 
 
 def gelu(n: Node) -> Val:

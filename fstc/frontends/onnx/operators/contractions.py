@@ -73,6 +73,15 @@ def padding(
     return found
 
 
+def fitting(
+    window: Sequence[int], extents: Sequence[int], dilations: Sequence[int], pads: Sequence[tuple[int, int]]
+) -> None:
+    """The window lies within the padded input."""
+    for size, extent, dilation, (low, high) in zip(window, extents, dilations, pads, strict=True):
+        if extent + low + high < (size - 1) * dilation + 1:
+            raise wrong(f"a window of {list(window)}, dilated by {list(dilations)}, does not fit into {list(extents)}")
+
+
 def _kernel(n: Node, w: Val) -> tuple[int, ...]:
     window = w.shape[2:]
     stated = n.integers("kernel_shape", None)
@@ -88,6 +97,7 @@ def convolution(n: Node) -> Val:
     window, extents = _kernel(n, w), x.shape[2:]
     strides, dilations = spatial(n, window, extents)
     pads = padding(n, window, extents, strides, dilations)
+    fitting(window, extents, dilations, pads)
     return products.convolution(n.b, x, w, n.get(2), strides, pads, dilations, n.integer("group", 1))
 
 

@@ -14,7 +14,7 @@ from fstc.frontends.onnx.node import Absent, Entry, Handler, Items, Missing, Nod
 from fstc.frontends.onnx.problems import Beyond, DataDependent, wrong
 from fstc.ir.types import BOOL, I64
 
-MOST_TRIPS = 1 << 17
+MOST_TRIPS = 1 << 15
 
 
 def if_(n: Node) -> list[Entry]:
@@ -47,6 +47,8 @@ def loop(n: Node) -> list[Entry]:
     scans: list[list[Entry]] = [[] for _ in range(len(body.output) - 1 - carried)]
     if len(body.output) < 1 + carried or len(body.input) != 2 + carried:
         raise wrong(f"{carried} loop-carried values, a body of {len(body.input)} inputs, {len(body.output)} outputs")
+    if goes and limit is not None and limit > MOST_TRIPS and _never_stops(body):
+        raise Beyond(f"a loop of {limit:,} trips: the most is {MOST_TRIPS:,}")
     trip = 0
     while goes and (limit is None or trip < limit):
         if trip >= MOST_TRIPS:
@@ -61,6 +63,15 @@ def loop(n: Node) -> list[Entry]:
             raise Unsupported("the loop's condition could not be mapped")
         goes = bool(n.elements(condition, "cond").reshape(-1)[0])
     return [*state, *(_stacked(n, rows, body.output[1 + carried + i]) for i, rows in enumerate(scans))]
+
+
+def _never_stops(body: Any) -> bool:
+    """Does the body pass its condition on as it is?"""
+    made = {out: node for node in body.node for out in node.output}
+    name, condition = body.output[0].name, body.input[1].name
+    while name in made and made[name].op_type == "Identity" and len(made[name].input) == 1:
+        name = made.pop(name).input[0]
+    return bool(name == condition)
 
 
 def _stacked(n: Node, rows: Sequence[Entry], declared: Any, axis: int = 0) -> Entry:

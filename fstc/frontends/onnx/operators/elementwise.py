@@ -176,8 +176,8 @@ def bit_cast(n: Node) -> Val:
     dtype = n.dtype("to")
     if dtype.size != n[0].dtype.size:
         raise wrong(f"{n[0].dtype} and {dtype} have different widths")
-    if BOOL in (dtype, n[0].dtype) and dtype != n[0].dtype:
-        raise Unsupported("bits of bool are not defined")
+    if BOOL in (dtype, n[0].dtype):  # a bool is 0 or 1; what another byte would be as one is not defined
+        return n.b.convert(n[0], dtype)
     return n.b.op("bitcast_convert", [n[0]], TensorType(dtype, n[0].shape))[0]
 
 

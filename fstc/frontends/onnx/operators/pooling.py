@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fstc.frontends.builder import Val
 from fstc.frontends.composed import pooling
 from fstc.frontends.onnx.node import Handler, Node
-from fstc.frontends.onnx.operators.contractions import padding, spatial
+from fstc.frontends.onnx.operators.contractions import fitting, padding, spatial
 from fstc.frontends.onnx.problems import wrong
 from fstc.ir.types import I64
 
@@ -34,6 +34,7 @@ def _pool(n: Node) -> Pool:
     extents = x.shape[2:]
     strides, dilations = spatial(n, window, extents)
     given = padding(n, window, extents, strides, dilations)
+    fitting(window, extents, dilations, given)
     pads = given
     if n.integer("ceil_mode", 0) and n.text("auto_pad", "NOTSET") == "NOTSET":
         pads = pooling.ceil_padding(extents, window, strides, given, dilations)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from fstc.frontends.builder import Builder, Val
 from fstc.frontends.composed import products
 from fstc.frontends.onnx.node import Handler, Node
-from fstc.frontends.onnx.operators.contractions import padding, spatial
+from fstc.frontends.onnx.operators.contractions import fitting, padding, spatial
 from fstc.frontends.onnx.operators.elementwise import FINITE
 from fstc.frontends.onnx.problems import wrong
 from fstc.frontends.onnx.tensors import DTYPES, element_type
@@ -127,6 +127,7 @@ def _integer_convolution(n: Node, x: Val, w: Val, zero_x: Val | None, zero_w: Va
     window, extents = w.shape[2:], x.shape[2:]
     strides, dilations = spatial(n, window, extents)
     pads = padding(n, window, extents, strides, dilations)
+    fitting(window, extents, dilations, pads)
     zero_x = None if zero_x is None else b.reshape(zero_x, ())
     if zero_w is not None:
         one = zero_w.type.elements == 1

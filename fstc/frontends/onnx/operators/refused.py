@@ -16,9 +16,7 @@ SHAPES = "the shape of its result depends on data"
 RANDOM = "its values are random: the framework's generator cannot be reproduced"
 STRINGS = "it works on strings"
 DECODER = "it decodes files"
-TREES = "classical models (ai.onnx.ml) are no tensor programs"
-TRAINING = "a training step of a preview domain"
-LOOKS = "each result looks up several places that depend on data"
+LATER = "it is not mapped yet"
 
 REASONS: Mapping[str, str] = {
     "NonZero": SHAPES, "Unique": SHAPES, "Compress": SHAPES, "NonMaxSuppression": SHAPES,
@@ -27,7 +25,7 @@ REASONS: Mapping[str, str] = {
     "StringConcat": STRINGS, "StringNormalizer": STRINGS, "StringSplit": STRINGS, "RegexFullMatch": STRINGS,
     "TfIdfVectorizer": "its vocabulary is looked up row by row", "ImageDecoder": DECODER,
     "Det": "determinants need a factorisation, which the op table lacks",
-    "DeformConv": LOOKS, "RoiAlign": LOOKS, "MaxRoiPool": LOOKS,
+    "DeformConv": LATER, "RoiAlign": LATER, "MaxRoiPool": LATER,
 }  # fmt: skip
 
 

@@ -71,7 +71,9 @@ def _plan(n: Node) -> list[Along]:
     given = n.integers("axes", None)
     axes = n.axes(given, x.rank) if given is not None else list(range(x.rank))
     sizes = n.known_ints(3, "sizes") if n.get(3) is not None and n[3].type.elements else None
-    scales = [float(s) for s in n.known(2, "scales")] if n.get(2) is not None and n[2].type.elements else None
+    scales = (
+        [float(s) for s in n.known(2, "scales").reshape(-1)] if n.get(2) is not None and n[2].type.elements else None
+    )
     if (sizes is None) == (scales is None):
         raise wrong("one of `scales` and `sizes` is needed")
     if len(sizes or scales or []) != len(axes):

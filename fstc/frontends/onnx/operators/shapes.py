@@ -71,9 +71,7 @@ def constant_of_shape(n: Node) -> Val:
     found = n.tensors.array(value.t)
     if found.size != 1:
         raise wrong(f"`value` has {found.size} elements, expected 1")
-    import numpy as np
-
-    return n.b.constant(np.broadcast_to(found.reshape(()), tuple(extents)))
+    return n.b.broadcast(n.b.constant(found.reshape(())), extents)
 
 
 def range_(n: Node) -> Val:
@@ -137,6 +135,8 @@ def mel_weights(n: Node) -> Val:
     low, high = (2595 * np.log10(1 + edge / 700) for edge in (lower, upper))
     edges = 700 * (np.power(10, (low + (high - low) / (bins + 2) * np.arange(bins + 2)) / 2595) - 1)
     at = ((length + 1) * edges // rate).astype(np.int64)
+    if at.min() < 0 or at.max() > length // 2:
+        raise wrong(f"the edges {lower} and {upper} Hz lie outside of what {rate} samples a second hold")
     found = np.zeros((length // 2 + 1, bins), np.float64)
     for i in range(bins):
         left, middle, right = at[i], at[i + 1], at[i + 2]
