@@ -71,6 +71,12 @@ def test_cut_off_at_any_place(tmp_path: Path) -> None:
             pytest.fail(f"{length} of {len(whole)} bytes were taken for a model")
 
 
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(small("Relu").SerializeToString().replace(b"node_y", b"n\xff\xfe_y\xff"))
+    assert refused(path)[0] == "FST0802"
+
+
 def test_missing_file(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.onnx")[0] == "FST0802"
 
