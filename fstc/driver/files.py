@@ -19,7 +19,7 @@ from fstc.plan.artefact import Plan
 from fstc.stages import DEFAULT_DEVICE, STAGES, Settings, SourceText, stage
 from fstc.support.artefact import Envelope, Input, check_inputs, decode, decode_envelope, rerun_help
 from fstc.support.diagnostics import Diagnostic, FstcError
-from fstc.support.files import read_bytes, sha256
+from fstc.support.files import check_name, read_bytes, sha256
 
 if TYPE_CHECKING:
     from fstc.build.package import Package
@@ -44,6 +44,7 @@ def open_work(
 
         with Package.open(place) as package:
             return _from_package(package, place, settings, observer)
+    check_name(place)
     data = read_input(path) if data is None else data
     if data[:4] == ZIP:
         from fstc.build.package import Package

@@ -17,13 +17,16 @@ from fstc.frontends.run import FIR
 from fstc.ir.graph import Attr, Graph
 from fstc.ir.printer import print_graph
 from fstc.ir.safetensors import write_tensors
-from fstc.support.files import write_atomic
+from fstc.support.files import check_name, write_atomic
 
 PIECE = 1 << 24
 
 
 def write_imported(imported: Imported, target: Path, factory: str = "", binds: Mapping[str, int] | None = None) -> None:
     """The tensors first, so that a ``.fir`` that is there is whole. ``factory``, ``binds``: as the import had them."""
+    for path in (target, imported.source):
+        if path is not None:
+            check_name(path)
     if imported.tensors:
         write_atomic(target.with_name(imported.file), lambda stream: write_tensors(stream, imported.tensors))
     write_atomic(target, print_graph(_with_origin(imported, target, factory, binds or {})).encode())

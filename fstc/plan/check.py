@@ -6,7 +6,7 @@ were just made are not checked here; whether a plan is *good* is nobody's busine
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from fstc.ir.rewrite import apply_rewrites
 from fstc.ir.subgraph import extract
 from fstc.ir.types import DTYPES, TensorType
 from fstc.plan.artefact import AxisPlace, Kernel, Nest, Part, Plan, RegionPlan
+from fstc.plan.run import replaced
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 Problems = Iterator[str]
@@ -154,13 +155,17 @@ def _launched(read: Read, region: int, number: int, reads: Sequence[int], writes
         return
     graph, kernel = read.planned[region], read.plan.regions[region].kernels[number]
     for what, given, taken in (
-        ("reads", reads, [v for p in kernel.parts for v in p.inputs]),
-        ("writes", writes, [v for p in kernel.parts for v in p.outputs]),
+        ("reads", reads, [*_once(p.inputs for p in kernel.parts), *replaced(graph, kernel)]),
+        ("writes", writes, _once(p.outputs for p in kernel.parts)),
     ):
-        wanted = [_size(graph.type(v)) for v in dict.fromkeys(taken)]
+        wanted = [_size(graph.type(v)) for v in taken]
         found = [_size(t) for v in given if (t := _type(read, v)) is not None]
         if found != wanted or len(found) != len(given):
             yield f"it {what} other tensors than {kernel.name} does"
+
+
+def _once(values: Iterable[Sequence[int]]) -> list[int]:
+    return list(dict.fromkeys(v for some in values for v in some))
 
 
 def _size(type: TensorType) -> tuple[str, int]:
@@ -202,12 +207,14 @@ def problems_of_part(graph: Graph, kernel: Kernel, part: Part) -> Problems:
         yield from problems
         return
     cut, origin = extract(graph, part.nodes, keep=frozenset(part.outputs))
-    if [origin[v] for v in cut.inputs] != list(part.inputs) or [origin[v] for v in cut.outputs] != list(part.outputs):
-        yield "its inputs and outputs are not those of its ops"
-        return
     pattern = make_pattern(cut)
     if pattern.refusal:
         yield pattern.refusal.reason
+        return
+    touched = {value for value, _ in pattern.instances}  # an op may read nothing of an operand
+    tensors = [origin[v] for v in cut.inputs if v in touched], [origin[v] for v in cut.outputs]
+    if tensors != (list(part.inputs), list(part.outputs)):
+        yield "its inputs and outputs are not those of its ops"
         return
     local = {g: i for i, g in enumerate(origin)}
     rank = {n: i for i, n in enumerate(sorted(part.nodes))}

@@ -59,7 +59,8 @@ FST0007 a stale artefact
     An artefact names its inputs by sha256 and file name. One of them is no longer beside it, or has
     changed since. Rerun the stage, or put the right file back.
 FST0008 not UTF-8
-    A .fir is UTF-8 text without NUL characters. The message gives the first offset that is not.
+    A .fir is UTF-8 text without NUL characters. The message gives the first offset that is not. The names of files
+    that fstc reads and writes are UTF-8, too, since its files name one another.
 """)
 
 FILES_USAGE = _table(
