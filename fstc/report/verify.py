@@ -47,6 +47,12 @@ def verify_report(name: str, found: Verification) -> Report:
     blocks: list[str | Table] = [headline, Table(TENSORS, tuple(_row(t) for t in _worst(found.tensors)))]
     if found.peer:
         blocks += _beside(name, found)
+    unstable = dict.fromkeys(t.comparison.name for t in found.tensors if t.comparison.ok and t.comparison.unstable)
+    if unstable:
+        blocks.append(
+            f"beyond the tolerance, and right: {', '.join(unstable)}; the float64 reference moves as far when each "
+            "value is rounded otherwise"
+        )
     jumps = dict.fromkeys((t.comparison.name, t.jump) for t in found.tensors if t.jump)
     blocks += [
         f"{name}: a discontinuous op lies upstream: {jump}; near a step either side is right" for name, jump in jumps

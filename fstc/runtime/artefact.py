@@ -35,6 +35,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     want: str = ""
     nonfinite: int = 0  # elements where NaN or Inf disagree
     excess: float = 0.0  # largest error over its bound; above 1 fails
+    unstable: float = 0.0  # of a float beyond its bound: its error over what rounding alone does; up to 1 it is ok
     tolerance: Tolerance = Tolerance()
 
 

@@ -26,6 +26,7 @@ from fstc.runtime.artefact import Comparison, Fault, OrderCheck, PeerCheck, Tens
 from fstc.runtime.bounds import Roughness, roughness
 from fstc.runtime.compare import compare, tolerance
 from fstc.runtime.inputs import make_inputs
+from fstc.runtime.noise import Noise
 from fstc.runtime.peers import judge
 from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, buffers, execute, skipped
 
@@ -162,9 +163,10 @@ class _Run:
         feeds = {i: values[origin[i]] for i in part.inputs}
         want = evaluate(part, feeds, self.constants, [place[v] for v in wanted], wide=True)
         rough = roughness(part)
+        noise = Noise(part, feeds, self.constants, want)
         for v in wanted:
             found = self._compare(v, values[v], want[place[v]], rough[place[v]])
-            self._note(v, found, seed, step, earlier)
+            self._note(v, noise.judged(place[v], values[v], found), seed, step, earlier)
 
     def _between(self, written: Sequence[int], known: Set[int]) -> set[int]:
         """The nodes that lead from known values to written ones."""
@@ -183,21 +185,27 @@ class _Run:
         if self.options.tensors != "outputs":
             wanted |= dict.fromkeys(v for v, s in writer.items() if s.kernel >= 0 or self.options.tensors == "all")
         want = evaluate(self.graph, feeds, self.constants, list(wanted), wide=True)
+        noise = Noise(self.graph, feeds, self.constants, want)
         for v in wanted:
-            self._note(v, self._compare(v, values[v], want[v], self.rough[v]), seed, writer.get(v), None)
+            found = noise.judged(v, values[v], self._compare(v, values[v], want[v], self.rough[v]))
+            self._note(v, found, seed, writer.get(v), None)
         if self.peer:
-            self._beside(self.peer, seed, feeds, values, want)
+            self._beside(self.peer, seed, feeds, values, noise)
 
-    def _beside(
-        self, peer: Peer, seed: int, feeds: Feeds, values: Mapping[int, Array], want: Mapping[int, Array]
-    ) -> None:
+    def _beside(self, peer: Peer, seed: int, feeds: Feeds, values: Mapping[int, Array], noise: Noise) -> None:
         """Each output beside the framework's."""
         theirs = peer({self.graph.values[i].name: x for i, x in feeds.items()})
         for v, other in dict(zip(self.graph.outputs, theirs, strict=True)).items():
             rough, dtype = self.rough[v], self.graph.type(v).dtype
             allowed = tolerance(dtype, rough.reduction, rough.depth, rough.coarsest, rough.narrow)
             name, jump = f"%{self.graph.values[v].name}", self._jump(v, set())
-            self.found.peers.append(judge(name, values[v], other, want[v], allowed, dtype, seed=seed, jump=jump))
+            found = judge(name, values[v], other, noise.exact[v], allowed, dtype, seed=seed, jump=jump)
+            if not found.ok and dtype.is_float:
+                spread = noise.spread(v)
+                found = judge(
+                    name, values[v], other, noise.exact[v], allowed, dtype, seed=seed, jump=jump, spread=spread
+                )
+            self.found.peers.append(found)
 
     def _compare(self, value: int, got: Array, want: Array, rough: Roughness) -> Comparison:
         dtype = self.graph.type(value).dtype
@@ -207,7 +215,7 @@ class _Run:
     def _note(self, value: int, comparison: Comparison, seed: int, step: Step | None, known: Set[int] | None) -> None:
         """``known``: the values that the oracle started from, where those are not the model's inputs."""
         kernel = self.codegen.kernels[step.kernel].name if step and step.kernel >= 0 else ""
-        jump = "" if comparison.ok else self._jump(value, known or set())
+        jump = "" if comparison.ok and not comparison.unstable else self._jump(value, known or set())
         check = TensorCheck(comparison=comparison, seed=seed, local=known is not None, kernel=kernel, jump=jump)
         self.found.tensors.append(check)
 

@@ -119,7 +119,6 @@ UNARY = {
     "min": lambda x: jnp.min(x, 0),
     "sort": lambda x: jnp.sort(x, 1),
     "prod": lambda x: jnp.prod(x, 1),
-    "sinc": jnp.sinc,
     "hard_swish": nn.hard_swish,
     "glu": lambda x: nn.glu(x[:, :4]),
     "diff": lambda x: jnp.diff(x, axis=1),
@@ -141,6 +140,7 @@ UNARY = {
     "logcumsum": lambda x: jnp.log(jnp.cumsum(jnp.exp(x), 1)),
 }
 POSITIVE = {
+    "sinc": jnp.sinc,  # its gradient cancels near 0
     "log": jnp.log,
     "log1p": jnp.log1p,
     "sqrt": jnp.sqrt,
@@ -396,6 +396,12 @@ MIXED = [
     Case("linspace", lambda x: x + jnp.linspace(0, 1, 5), ("f32[3,5]",)),
     Case("constant-array", lambda x: x + np.arange(40, dtype=np.float32).reshape(8, 5), ("f32[8,5]",)),
     Case("constant-bf16", lambda x: x + jnp.asarray(np.arange(5) / 3, jnp.bfloat16), ("bf16[3,5]",)),
+    Case("large-bf16", lambda x: x + jnp.asarray(np.arange(1500) / 7, jnp.bfloat16), ("bf16[2,1500]",)),
+    Case("large-bool", lambda x: jnp.where(np.arange(1500) % 3 == 0, x, 0), ("f32[2,1500]",)),
+    Case("infinite-bf16", lambda x: x + jnp.asarray([jnp.inf, -0.0, 1.0], jnp.bfloat16), ("bf16[2,3]",)),
+    Case("large-f8", lambda x: x * jnp.asarray(np.arange(300) - 150, jnp.float8_e4m3fn).astype(x.dtype), ("f32[300]",)),
+    Case("nextafter", lambda x: jnp.nextafter(jnp.round(x), jnp.float32(0.5)), ("f32[3,5]",), factor=0.0),
+    Case("nextafter-bf16", lambda x: jnp.nextafter(x, jnp.bfloat16(1)), ("bf16[3,5]",), factor=0.0),
     Case("empty", lambda x: jnp.concatenate([x, x[:0]]), ("f32[3,5]",)),
     Case("argmax-empty-free", lambda x: (jnp.argmax(x), jnp.argmax(x, 0)), ("f32[1,5]",)),
     Case("scalar", lambda x: jnp.sin(x) * 2, ("f32[]",), grad=True),

@@ -1,7 +1,7 @@
 """JAX programs of real widths: a BERT layer, a ResNet block with GroupNorm, their gradients, AdamW, a GRU by scan.
 
 Example: ``function, args = PROGRAMS["bert_layer"](SMALL)``. ``REAL`` has the widths of the models, ``WIDE`` the same
-widths for a small batch; ``SMALL`` is the same programs at extents that the reference interpreter evaluates in a moment.
+widths for a small batch; ``SMALL`` is the same programs at extents that the reference evaluates in a moment.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def test_symbolic_extents_are_bound(tmp_path: Path) -> None:
 def test_symbolic_extents_must_be_bound(tmp_path: Path) -> None:
     path = tmp_path / "model.mlirbc"
     symbolic(path)
-    with pytest.raises(FstcError, match="FST0805.*does not say m") as error:
+    with pytest.raises(FstcError, match=r"FST0805.*does not say m") as error:
         read(path, ImportOptions({"n": 4}), "model.safetensors")
     assert "--bind m=N" in error.value.diagnostics[0].help
 
@@ -79,7 +79,7 @@ def test_symbolic_extents_must_be_bound(tmp_path: Path) -> None:
 def test_symbolic_extents_that_break_an_assertion(tmp_path: Path) -> None:
     path = tmp_path / "model.mlirbc"
     symbolic(path)
-    with pytest.raises(FstcError, match="FST0804.*Expected value >= 1 for dimension variable 'm'"):
+    with pytest.raises(FstcError, match=r"FST0804.*Expected value >= 1 for dimension variable 'm'"):
         read(path, ImportOptions({"n": 1, "m": 0}), "model.safetensors")
 
 
@@ -89,5 +89,5 @@ def test_what_xla_refuses(tmp_path: Path) -> None:
         "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {\n  %0 = stablehlo.custom_call @nobody(%x) : "
         "(tensor<2xf32>) -> tensor<2xf32>\n  return %0 : tensor<2xf32>\n}\n"
     )
-    with pytest.raises(FstcError, match="FST0810"):
+    with pytest.raises(FstcError, match=r"FST0810"):
         run_peer(path, [np.ones(2, np.float32)], {})

@@ -256,3 +256,25 @@ def test_what_is_refused_says_why_and_where(name: str, tmp_path: Path) -> None:
     places = [place for why, where in row.refused.items() if reason in why for place in where]
     assert places and places[0].startswith("model.mlir:")
     assert any(node.attr("call_target_name") for node in found.graph.nodes), "a call stands in its place"
+
+
+def test_resources_are_read(tmp_path: Path) -> None:
+    """Constants beside the text, as newer exporters write them."""
+    body = "%r = stablehlo.constant dense_resource<w> : tensor<2xf32>\n    return %r : tensor<2xf32>"
+    data = '{-# dialect_resources: { builtin: { w: "0x040000000000C03F00000040" } } #-}'
+    _, found = model(tmp_path, module("", "tensor<2xf32>", body) + data)
+    assert results(found, [])[0].tolist() == [1.5, 2.0]
+
+
+def test_one_of_several_platforms(tmp_path: Path) -> None:
+    """An export for several platforms takes the platform's number, which chooses the branches."""
+    from jax import export
+
+    path = tmp_path / "model.mlirbc"
+    x = np.ones(3, np.float32)
+    function = jax.jit(lambda x: jax.lax.platform_dependent(x, cpu=jax.numpy.sin, cuda=jax.numpy.cos))
+    path.write_bytes(export.export(function, platforms=("cpu", "cuda"))(x).mlir_module_serialized)
+    for number, expected in enumerate((np.sin, np.cos)):
+        found = read(path, ImportOptions({"_platform_index": number}), "model.safetensors")
+        assert not found.coverage.refused
+        np.testing.assert_allclose(results(found, [x])[0], expected(x), rtol=1e-6)

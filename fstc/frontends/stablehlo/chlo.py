@@ -14,7 +14,7 @@ from fstc.frontends.composed import elementary
 from fstc.frontends.composed.precision import rounded_once
 from fstc.frontends.stablehlo.elementwise import compared, plain
 from fstc.frontends.stablehlo.walk import Entry, Handler, Site, refuse
-from fstc.ir.types import DTYPES, F64
+from fstc.ir.types import DTYPES, F64, TensorType
 
 # M. Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2011): single precision, highest power first.
 CENTRE = (
@@ -74,6 +74,25 @@ def _horner(b: Builder, coefficients: Sequence[float], x: Val) -> Val:
     for c in coefficients[1:]:
         found = b.ew("add", b.ew("mul", found, x), c)
     return found
+
+
+def next_after(s: Site, x: Val, y: Val) -> Val:
+    """The neighbour of x towards y: one more or less in its bits; from zero the smallest number of y's sign."""
+    b = s.b
+    signed = DTYPES[f"i{8 * x.dtype.size}"]
+
+    def floats(bits: Val) -> Val:
+        return b.op("bitcast_convert", [bits], x.type)[0]
+
+    bits = b.op("bitcast_convert", [x], TensorType(signed, x.shape))[0]
+    outwards = b.ew("xor", b.compare("GT", y, x), b.compare("LT", x, 0.0))
+    moved = floats(b.ew("add", bits, b.select(outwards, b.full(1, signed, ()), b.full(-1, signed, ()))))
+    least = b.full(1, signed, x.shape)
+    lowest = b.full(1 - 2 ** (8 * signed.size - 1), signed, x.shape)
+    near_zero = b.select(b.compare("GT", y, 0.0), floats(least), floats(lowest))
+    found = b.select(b.compare("EQ", x, 0.0), near_zero, moved)
+    found = b.select(b.compare("EQ", x, y), y, found)
+    return b.select(b.ew("or", elementary.isnan(b, x), elementary.isnan(b, y)), float("nan"), found)
 
 
 def infinite(sign: str) -> Handler:
@@ -143,11 +162,11 @@ CHLO: Mapping[str, Entry] = {
     "chlo.is_inf": Entry(infinite(""), "`compare` of the magnitude"),
     "chlo.is_neg_inf": Entry(infinite("-"), "`compare`"),
     "chlo.is_pos_inf": Entry(infinite("+"), "`compare`"),
+    "chlo.next_after": Entry(next_after, "`bitcast_convert`, one more or less in the bits"),
     "chlo.mulhi": Entry(mulhi, "`mul` of integers twice as wide, where there are any"),
     **{f"chlo.{n}": refuse(SPECIAL) for n in (
         "bessel_i1e", "broadcast_polygamma", "broadcast_zeta", "digamma", "lgamma", "polygamma", "zeta")},
-    "chlo.broadcast_next_after": refuse("the next float is a matter of bits that fstc does not define for NaN"),
-    "chlo.next_after": refuse("the next float is a matter of bits that fstc does not define for NaN"),
+    "chlo.broadcast_next_after": refuse("JAX and TensorFlow write next_after"),
     "chlo.ragged_dot": refuse("groups of rows of lengths that depend on data"),
     "chlo.scan": refuse("a scan with a body of its own; jax.export writes loops and windows instead"),
     **{f"chlo.{n}": refuse("complex numbers: fstc has none") for n in (

@@ -6,6 +6,7 @@ functions of one block are read: StableHLO has no other control flow than its ow
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
@@ -19,6 +20,8 @@ from fstc.support.diagnostics import Diagnostic, FstcError
 DEEPEST = 64
 FUNCTION, MODULE = "func.func", "builtin.module"
 DEEPEST_LOCATION = 200
+SCOPE = re.compile(r"[A-Za-z_][\w.\-\[\]]*")  # names of the author, not the formula of an einsum
+CONTROL = ("while", "body", "cond", "closed_call", "main")
 
 
 class Malformed(Exception):
@@ -148,7 +151,7 @@ def scope_name(name: str) -> str:
             how, _, part = part[:-1].partition("(")
             if how in ("jit", "pjit", "xla_call", "remat", "checkpoint", "custom_jvp", "custom_vjp"):
                 part = ""
-        if part and part not in ("while", "body", "cond", "closed_call", "main"):
+        if SCOPE.fullmatch(part) and part not in CONTROL:
             parts.append(part)
     return ".".join(parts)[:200]
 

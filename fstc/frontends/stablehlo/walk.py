@@ -132,7 +132,7 @@ class Walk:
             except (Unsupported, OpError) as error:
                 if self.coverage is None:
                     raise Unsupported(f"{op.name}: {error}") from None
-                self.coverage.refuse(shown_name(op), str(error), op.loc or op.scope or f"a result of {op.types[:1]}")
+                self.coverage.refuse(shown_name(op), str(error), op.loc or _place(op))
                 return self._placeholder(op, operands)
         if self.coverage is not None:
             self.coverage.mapped(
@@ -278,6 +278,12 @@ def _scalar(type: Type) -> DType:
     if isinstance(type, TensorType) and not type.shape:
         return type.dtype
     raise Unsupported(type.reason if isinstance(type, Foreign) else "its body takes no scalars")
+
+
+def _place(op: Op) -> str:
+    """Where there is no location (bytecode has none unless it is asked for): the scope and what comes out."""
+    made = ", ".join(t.text if isinstance(t, Foreign) else str(t) for t in op.types[:2])
+    return f"{op.scope or '@main'}: {made}"
 
 
 def shown_name(op: Op) -> str:

@@ -275,6 +275,8 @@ ARITHMETIC: dict[str, Handler] = aten({
     "_to_copy": convert, "to.dtype": convert,
 })  # fmt: skip
 
+ARITHMETIC["prims.convert_element_type"] = convert
+
 ACTIVATIONS: dict[str, Handler] = aten({
     "relu": lambda cx, x: activations.relu(cx.b, x),
     "relu6": lambda cx, x: activations.hard_tanh(cx.b, x, 0.0, 6.0),

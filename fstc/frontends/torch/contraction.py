@@ -14,6 +14,7 @@ from fstc.frontends.composed import normalize, products
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
 from fstc.frontends.torch.context import Context, Handler, aten, each
+from fstc.frontends.torch.reductions import norm_of
 from fstc.ir.types import BOOL, F32, I32, DType
 
 
@@ -39,6 +40,8 @@ def _added(multiply: Callable[..., Val], wide_product: bool = False) -> Handler:
         if beta == 1 and alpha == 1 and not wide_product:
             return b.ew("add", multiply(cx, x, y), start)
         found = wide(b, multiply(cx, x, y, F32 if dtype.is_float and dtype.size < 4 else None))
+        if not dtype.is_float:  # torch cuts the factors to integers
+            alpha, beta = int(alpha), int(beta)
         found = found if alpha == 1 else b.ew("mul", found, cx.val(alpha, found.dtype))
         if beta:
             start = wide(b, start)
@@ -57,6 +60,13 @@ def _summed(cx: Context, x: Val, y: Val, dtype: DType | None = None) -> Val:
 def outer(cx: Context, x: Val, y: Val, dtype: DType | None = None) -> Val:
     dtype = dtype or cx.dtype
     return cx.b.ew("mul", cx.b.expand(cx.val(x, dtype), [1]), cx.b.expand(cx.val(y, dtype), [0]))
+
+
+def distances(cx: Context, x: Val, y: Val, order: float, *rest: object) -> Val:
+    """Of all pairs of rows, the norm of their difference."""
+    b = cx.b
+    gap = b.ew("sub", b.expand(x, [-2]), b.expand(y, [-3]))
+    return norm_of(cx, gap, order, (gap.rank - 1,), False)
 
 
 def cross(cx: Context, x: Val, y: Val, dim: int = -1) -> Val:
@@ -166,7 +176,7 @@ def convolution_backward(
 CONTRACTION: dict[str, Handler] = aten({
     **each("mm bmm matmul mv dot vdot", product), "linear": linear,
     "addmm": _added(product), "baddbmm": _added(product, True), "addmv": _added(product),
-    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross,
+    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross, "_cdist_forward": distances,
     "scaled_dot_product_attention": attention,
     "convolution": convolution, "convolution_backward": convolution_backward,
 })  # fmt: skip

@@ -7,7 +7,6 @@ type is not known, what needs it is refused in turn.
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -25,10 +24,13 @@ from fstc.ir.ops.opdef import Kind, OpError
 from fstc.ir.types import TensorType
 
 PLACEMENT = frozenset({"layout", "device", "pin_memory", "non_blocking", "memory_format", "generator"})
-NUMERIC = (operator, math)  # modules whose functions run on Python numbers
 MOST_DEPTH = 64  # of graphs within graphs
 FRAME = re.compile(r'File "([^"]*)", line (\d+)')
 LONGEST_PATH = 48
+_NUMBERS = (
+    "add sub mul truediv floordiv mod neg pos abs eq ne lt le gt ge and_ or_ not_ ceil floor trunc sqrt round min max"
+)
+_ARITHMETIC = frozenset(_NUMBERS.split())
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Converter:
     """``binds``: extents of symbols, by their names in the program."""
 
     def __init__(self, cx: Context, coverage: Coverage, binds: Mapping[str, int]) -> None:
-        self.cx, self.coverage, self.binds = cx, coverage, binds
+        self.cx, self.coverage, self.binds = cx, coverage, dict(binds)
         self.depth = 0
 
     def run(self, module: Any, values: Sequence[Any]) -> Any:
@@ -146,10 +148,18 @@ class Converter:
             return result
         for i, (val, want) in enumerate(zip(_flat(result), self.cx.types, strict=True)):
             if isinstance(val, Val):
-                if want is not None and val.type != want:
+                if want is None:
+                    self._learn(_flat(node.meta["val"])[i], val)
+                elif val.type != want:
                     raise Unsupported(f"torch has {want} where the expansion gives {val.type}")
                 self.cx.b.call(node.name if not i else f"{node.name}.{i}", val)
         return result
+
+    def _learn(self, fake: Any, val: Val) -> None:
+        """Extents that torch takes to depend on data, and that are known here."""
+        for n, extent in zip(getattr(fake, "shape", ()), val.shape, strict=False):
+            if not isinstance(n, int) and n.node.expr.is_symbol:
+                self.binds.setdefault(str(n.node.expr), extent)
 
     def _refused(self, node: Any, name: str, args: Any, reason: str) -> Any:
         """A call that only the framework can run, or the reason in its place."""
@@ -217,8 +227,9 @@ def _arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> l
 
 
 def _is_numeric(target: Any) -> bool:
-    module = getattr(target, "__module__", "")
-    return module in ("_operator", "math", "builtins") or str(getattr(target, "__name__", "")).startswith("sym_")
+    """Arithmetic of Python numbers, by name: a program may name any function of these modules."""
+    name = str(getattr(target, "__name__", ""))
+    return not hasattr(target, "_schema") and (name in _ARITHMETIC or name.startswith(("sym_", "_sym_")))
 
 
 def _number(target: Any, args: Sequence[Any]) -> Any:

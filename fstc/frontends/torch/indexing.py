@@ -15,7 +15,7 @@ from fstc.frontends.composed.indexing import gather_elements, gather_nd, scatter
 from fstc.frontends.torch.context import Argument, Context, Handler, aten
 from fstc.ir.types import BOOL, I64
 
-HOW = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "add": "add", "multiply": "mul"}
+HOW = {"sum": "add", "prod": "mul", "amax": "max", "amin": "min", "mean": "mean", "add": "add", "multiply": "mul"}
 
 
 def take_flat(cx: Context, flat: Val, positions: Val) -> Val:
@@ -96,14 +96,21 @@ def index_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, a
 
 
 def _masked_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, accumulate: bool) -> Val:
-    """x[mask] = number, whatever the mask will be."""
+    """x[mask] = values, whatever the mask will be: the i-th place where it holds takes the i-th of the values."""
     b, mask = cx.b, indices[0]
-    if mask is None or any(i is not None for i in indices[1:]) or (values.rank and values.type.elements != 1):
-        raise Unsupported("a mask that selects where to write, known at run time only, with values of its own")
-    value = b.reshape(b.convert(values, x.dtype), ())
+    if mask is None or any(i is not None for i in indices[1:]):
+        raise Unsupported("a mask among other indices, known at run time only")
+    values = b.convert(values, x.dtype)
     wide = b.broadcast(b.reshape(mask, (*mask.shape, *(1,) * (x.rank - mask.rank))), x.shape)
-    new = b.ew("add", x, value) if accumulate else b.broadcast(value, x.shape)
-    return b.select(wide, new, x)
+    rest = x.shape[mask.rank :]
+    if values.rank <= len(rest) or values.shape[0] == 1:
+        new = b.broadcast(b.reshape(values, values.shape[-len(rest) :] if rest and values.rank else ()), x.shape)
+    else:
+        held = b.convert(b.reshape(mask, (-1,)), I64)
+        place = b.ew("max", b.ew("sub", b.op("cumsum", [held], axis=0)[0], 1), 0)
+        rows = b.broadcast(values, (values.shape[0], *rest))
+        new = b.reshape(take(b, rows, place, 0, wrap=False), x.shape)
+    return b.select(wide, b.ew("add", x, new) if accumulate else new, x)
 
 
 def gather(cx: Context, x: Val, dim: int, indices: Val, sparse: bool = False) -> Val:
@@ -180,6 +187,15 @@ def _scattered_mean(cx: Context, x: Val, dim: int, indices: Val, values: Val, in
     if not x.dtype.is_float:
         return floor_divide(b, total, b.convert(count, x.dtype))
     return b.convert(b.ew("div", total, b.convert(count, total.dtype)), x.dtype)
+
+
+def index_reduce(
+    cx: Context, x: Val, dim: int, indices: Val, source: Val, reduce: str, include_self: bool = True
+) -> Val:
+    """The same index for whole slices of the source."""
+    at = dim % max(source.rank, 1)
+    shaped = cx.b.reshape(indices, [indices.type.elements if d == at else 1 for d in range(source.rank)])
+    return scatter_reduce(cx, x, dim, cx.b.broadcast(shaped, source.shape), source, reduce, include_self)
 
 
 def index_select(cx: Context, x: Val, dim: int, indices: Val) -> Val:
@@ -278,7 +294,7 @@ INDEXING: dict[str, Handler] = aten({
     "index.Tensor": index, "_unsafe_index.Tensor": index, "index_put": index_put,
     "_unsafe_index_put": index_put, "_index_put_impl": index_put, "gather": gather, "scatter": scatter,
     "scatter_add": scatter_add, "scatter_reduce": scatter_reduce, "index_select": index_select,
-    "index_add": index_add, "index_copy": index_copy, "index_fill": index_fill, "embedding": embedding,
+    "index_add": index_add, "index_copy": index_copy, "index_reduce": index_reduce, "index_fill": index_fill, "embedding": embedding,
     "take": take_, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "one_hot": one_hot,
     "searchsorted": searchsorted, "bucketize": bucketize,
 })  # fmt: skip

@@ -90,7 +90,8 @@ def batch_norm_legit(
         return batch_norm_training(cx, x, weight, bias, mean, variance, momentum, eps)
     y = normalize.batch_norm(cx.b, x, mean, variance, weight, bias, eps)
     empty = [cx.b.full(0, t.dtype, t.shape) for t in cx.types[1:3] if t]
-    return [y, *empty, *(mean, variance)][: len(cx.types)]
+    found = [y, *empty, mean, variance][: len(cx.types)]
+    return [cx.result(v, i) for i, v in enumerate(found)]
 
 
 def batch_norm_no_stats(
@@ -176,6 +177,28 @@ def adaptive_avg_pool(rank: int) -> Handler:
     return handler
 
 
+def adaptive_max_pool(rank: int) -> Handler:
+    """Windows of ``i * n // out`` to ``ceil((i + 1) * n / out)``; positions where all have one size."""
+
+    def handler(cx: Context, x: Val, out: Sequence[int]) -> list[Val]:
+        b, lead = cx.b, x.rank - rank
+        space, out = x.shape[lead:], cx.shape[lead:]
+        if all(n and m % n == 0 for m, n in zip(space, out, strict=True)):
+            sizes = [m // n for m, n in zip(space, out, strict=True)]
+            window = sizes, sizes, [(0, 0)] * rank
+            if cx.is_read(1):
+                return list(pooling.max_pool_indices(b, x, *window))
+            return [pooling.max_pool(b, x, *window), b.full(0, cx.type(1).dtype, cx.type(1).shape)]
+        if cx.is_read(1):
+            raise Unsupported("positions of an adaptive pooling whose windows differ in size")
+        for d, (m, n) in enumerate(zip(space, out, strict=True), start=lead):
+            parts = [b.slice_axis(x, d, i * m // n, -(-(i + 1) * m // n)) for i in range(n)]
+            x = b.concat([b.reduce("max", p, [d], keep=True) for p in parts], d)
+        return [x, b.full(0, cx.type(1).dtype, cx.type(1).shape)]
+
+    return handler
+
+
 def _averages(extent: int, count: int) -> Any:
     """[extent, count]: the share of each element in each average."""
     import numpy as np
@@ -239,6 +262,7 @@ LAYERS: dict[str, Handler] = aten({
     "avg_pool1d": avg_pool(1), "avg_pool2d": avg_pool(2), "avg_pool3d": avg_pool(3),
     "_adaptive_avg_pool2d": adaptive_avg_pool(2), "_adaptive_avg_pool3d": adaptive_avg_pool(3),
     "adaptive_avg_pool1d": adaptive_avg_pool(1),
+    "adaptive_max_pool2d": adaptive_max_pool(2), "adaptive_max_pool3d": adaptive_max_pool(3),
     **{f"upsample_nearest{d}d": nearest(False) for d in (1, 2, 3)},
     **{f"_upsample_nearest_exact{d}d": nearest(True) for d in (1, 2, 3)},
 })  # fmt: skip

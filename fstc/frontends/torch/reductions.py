@@ -164,24 +164,24 @@ def count_nonzero(cx: Context, x: Val, dims: Dims = None) -> Val:
 def vector_norm(
     cx: Context, x: Val, order: float = 2, dims: Dims = None, keep: bool = False, dtype: DType | None = None
 ) -> Val:
-    b, chosen = cx.b, axes_of(dims, x.rank)
-
-    def of(x: Val) -> Val:
-        size = b.ew("abs", x)
-        if order == 0:
-            return b.reduce("sum", b.convert(b.compare("NE", x, 0.0), x.dtype), chosen, keep)
-        if math.isinf(order):
-            return b.reduce("max" if order > 0 else "min", size, chosen, keep)
-        if order == 1:
-            return b.reduce("sum", size, chosen, keep)
-        if order == 2:
-            return b.ew("sqrt", b.reduce("sum", b.ew("mul", x, x), chosen, keep))
-        total = b.reduce("sum", b.ew("pow", size, float(order)), chosen, keep)
-        return b.ew("pow", total, 1.0 / order)
-
     if dtype is None and not x.dtype.is_float:
         raise Unsupported(f"a norm of {x.dtype}")
-    return cx.b.convert(of(wide(b, cx.result(x))), cx.dtype)
+    return cx.result(norm_of(cx, wide(cx.b, cx.result(x)), order, axes_of(dims, x.rank), keep))
+
+
+def norm_of(cx: Context, x: Val, order: float, chosen: Sequence[int], keep: bool) -> Val:
+    """The norm of an order over dimensions, in the type of ``x``."""
+    b, size = cx.b, cx.b.ew("abs", x)
+    if order == 0:
+        return b.reduce("sum", b.convert(b.compare("NE", x, 0.0), x.dtype), chosen, keep)
+    if math.isinf(order):
+        return b.reduce("max" if order > 0 else "min", size, chosen, keep)
+    if order == 1:
+        return b.reduce("sum", size, chosen, keep)
+    if order == 2:
+        return b.ew("sqrt", b.reduce("sum", b.ew("mul", x, x), chosen, keep))
+    total = b.reduce("sum", b.ew("pow", size, float(order)), chosen, keep)
+    return b.ew("pow", total, 1.0 / order)
 
 
 def norm(

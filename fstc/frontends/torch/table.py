@@ -6,6 +6,7 @@ Example: ``OPERATORS["aten.mul"](cx, x, y)``. Families stand in modules of their
 from __future__ import annotations
 
 from fstc.frontends.torch.arithmetic import ACTIVATIONS, ARITHMETIC
+from fstc.frontends.torch.bags import BAGS
 from fstc.frontends.torch.composites import COMPOSITES
 from fstc.frontends.torch.context import Handler
 from fstc.frontends.torch.contraction import CONTRACTION
@@ -29,6 +30,7 @@ FAMILIES = (
     LAYERS,
     SOURCES,
     COMPOSITES,
+    BAGS,
     RECURRENT,
 )
 OPERATORS: dict[str, Handler] = {name: handler for family in FAMILIES for name, handler in family.items()}

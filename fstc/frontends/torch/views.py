@@ -296,7 +296,7 @@ def copy(cx: Context, x: Val, source: Val, *rest: Any) -> Val:
 
 VIEWS: dict[str, Handler] = aten({
     **each("alias clone detach contiguous lift lift_fresh lift_fresh_copy detach_copy alias_copy "
-                     "view_of resolve_conj resolve_neg _conj conj positive", _as_is),
+                     "view_of real resolve_conj resolve_neg _conj conj positive", _as_is),
     **each("view reshape _unsafe_view _reshape_copy view_copy _reshape_alias unflatten flatten", view),
     **each("unsqueeze squeeze unsqueeze_copy squeeze_copy", squeeze),
     **each("expand expand_copy", expand),
