@@ -96,17 +96,19 @@ def attention(
     keys = Factor(k, (*range(k.rank - 2), k.rank - 1, k.rank - 2))
     scores = wide(b, products.matmul(b, q, keys))
     scores = b.ew("mul", scores, scale)
-    allowed = mask if mask is not None and mask.dtype == BOOL else None
     if is_causal:
         shape = scores.shape[-2:]
-        allowed = b.compare("GE", b.iota(I32, shape, 0), b.iota(I32, shape, 1))
-    if allowed is not None:
-        scores = b.select(b.broadcast(allowed, scores.shape), scores, -math.inf)
-    elif mask is not None:
-        scores = b.ew("add", scores, b.convert(mask, scores.dtype))
-    weights = normalize.softmax(b, scores, scores.rank - 1)
-    if allowed is not None and not is_causal:  # a row that sees nothing gives zeros in torch
-        weights = b.select(b.broadcast(b.reduce("or", allowed, [-1], keep=True), weights.shape), weights, 0.0)
+        mask = b.compare("GE", b.iota(I32, shape, 0), b.iota(I32, shape, 1))
+    if mask is None or (mask.dtype == BOOL and mask.known is not None and bool(mask.known.all())):
+        weights = normalize.softmax(b, scores, scores.rank - 1)
+    else:
+        if mask.dtype == BOOL:
+            scores = b.select(b.broadcast(mask, scores.shape), scores, -math.inf)
+        else:
+            scores = b.ew("add", scores, b.convert(mask, scores.dtype))
+        # a row of a causal mask sees its own place at least; in torch, a row that sees nothing gives zeros
+        soft = normalize.softmax if is_causal else normalize.safe_softmax
+        weights = soft(b, scores, scores.rank - 1)
     return products.matmul(b, b.convert(weights, q.dtype), v)
 
 
@@ -176,7 +178,8 @@ def convolution_backward(
 CONTRACTION: dict[str, Handler] = aten({
     **each("mm bmm matmul mv dot vdot", product), "linear": linear,
     "addmm": _added(product), "baddbmm": _added(product, True), "addmv": _added(product),
-    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross, "_cdist_forward": distances,
+    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross,
+    "_cdist_forward": distances,
     "scaled_dot_product_attention": attention,
     "convolution": convolution, "convolution_backward": convolution_backward,
 })  # fmt: skip

@@ -294,7 +294,8 @@ INDEXING: dict[str, Handler] = aten({
     "index.Tensor": index, "_unsafe_index.Tensor": index, "index_put": index_put,
     "_unsafe_index_put": index_put, "_index_put_impl": index_put, "gather": gather, "scatter": scatter,
     "scatter_add": scatter_add, "scatter_reduce": scatter_reduce, "index_select": index_select,
-    "index_add": index_add, "index_copy": index_copy, "index_reduce": index_reduce, "index_fill": index_fill, "embedding": embedding,
+    "index_add": index_add, "index_copy": index_copy, "index_reduce": index_reduce,
+    "index_fill": index_fill, "embedding": embedding,
     "take": take_, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "one_hot": one_hot,
     "searchsorted": searchsorted, "bucketize": bucketize,
 })  # fmt: skip
