@@ -20,7 +20,10 @@ HELP_OUTPUT = "The .fir to write; stored constants go beside it.  [default: FILE
     help="Instead of FILE: call the function, which returns a torch module and example inputs, and export it.",
 )  # fmt: skip
 @option(
-    "--from", "source", type=click.Choice(("onnx", "torch", "stablehlo")), help="The format, where the name hides it."
+    "--from",
+    "source",
+    type=click.Choice(("onnx", "torch", "stablehlo", "fir")),
+    help="The format, where the name hides it.",
 )
 @option("--bind", "binds", multiple=True, metavar="NAME=N", help="The extent of a symbolic dimension; repeat for more.")
 @option(
@@ -41,7 +44,7 @@ def command(
     """Bring an ONNX, PyTorch or StableHLO model as a .fir.
 
     FILE is an ONNX model (.onnx), a torch.export program (.pt2), or StableHLO as jax.export and TensorFlow write it
-    (.mlir, .mlirbc). The model stays as it is. Prints how each operator was mapped.
+    (.mlir, .mlirbc). The model stays as it is. Prints how each operator was mapped. A .fir is only simplified.
     """
     from fstc.driver.imports import write_imported
     from fstc.frontends.artefact import ImportOptions
@@ -54,7 +57,8 @@ def command(
     if output == "-":
         raise click.UsageError("an import is two files: give -o a name, not -.")
     name = path or factory
-    target = Path(output or f"{_stem(name)}.fir")
+    plain = not name.lower().endswith(".fir")
+    target = Path(output or f"{_stem(name)}{'' if plain else '.simple'}.fir")
     if factory:
         sys.path.insert(0, str(Path.cwd()))
     options = ImportOptions(bindings(binds), factory)
@@ -66,7 +70,7 @@ def command(
         message = f"{len(refused)} kinds of operators cannot be imported: {kinds}"
         help = "the table says why; --allow-unsupported leaves them in the graph"
         raise FstcError(Diagnostic("FST0803", message, file=path or "", help=help))
-    write_imported(imported, target, factory)
+    write_imported(imported, target, factory, options.binds)
     beside = f" and {imported.file}" if imported.tensors else ""
     note(f"wrote {target}{beside}")
     return 0

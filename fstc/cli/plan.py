@@ -140,7 +140,7 @@ def command(
     _one_on_stdout(output, write_expect, emits)
     work = opened(
         path, binds=binds, device=device, dump=dump, time=time_stages, plan=planner(planning), pins=planning["pins"],
-        as_real=as_real,
+        as_real=as_real, anew=compare,
     )  # fmt: skip
     options = work.settings.plan
     if asked:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fstc.driver.work import Work
     from fstc.report.table import Report
 
-EXPLAIN, EVERYTHING = "--explain", "="
+EXPLAIN, WHY_NOT, EVERYTHING = "--explain", "--why-not", "="
 MOST = 2  # values of one question
 
 
@@ -28,6 +28,9 @@ class Asking(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
+        for flag in (EXPLAIN, WHY_NOT):
+            if sum(word.partition("=")[0] == flag for word in args[:end]) > 1:
+                ctx.fail(f"{flag} is there twice: one question at a time.")
         plain = [n for n, word in enumerate(args[:end]) if word == EXPLAIN]
         for n in reversed(plain):
             following = args[n + 1] if n + 1 < end else ""
@@ -58,7 +61,7 @@ explain_option = option(
     "in one kernel, and what led there.",
 )  # fmt: skip
 why_not_option = option(
-    "--why-not", nargs=2, metavar="A B", envvar=None,
+    WHY_NOT, nargs=2, metavar="A B", envvar=None,
     help="Plan a copy in which these two values are in one kernel, and print what that costs, or why it cannot be.",
 )  # fmt: skip
 

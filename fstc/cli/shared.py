@@ -23,7 +23,7 @@ import click
 from fstc.cli.environment import cache_folder, host_compiler
 from fstc.cli.output import write_out
 from fstc.plan.options import PlanOptions
-from fstc.support.options import Option, declared, make
+from fstc.support.options import Option, as_dict, declared, make
 
 if TYPE_CHECKING:
     from fstc.driver.host import Toolbox
@@ -187,19 +187,36 @@ def opened(
     as_real: bool = False,
     plan: PlanOptions | None = None,
     pins: str | None = None,
+    anew: bool = False,
 ) -> Work:
-    """The model that a command was given, watched as its flags ask. ``pins``: a file of the planner's pins."""
+    """The model that a command was given, watched as its flags ask.
+
+    ``pins``: a file of the planner's pins. ``anew``: a plan that was read is not what the command is about.
+    """
     from fstc.cli.observe import observer
     from fstc.driver.files import open_work
     from fstc.stages import Settings
 
     settings = Settings(device=device, binds=bindings(binds), as_real=as_real, plan=plan or PlanOptions())
     work = open_work(path, settings, observer(dump, time))
+    if "plan" in work.values and not anew:
+        refuse_planning(path, settings.plan)
     if not pins:
         return work
     from fstc.driver.pins import read_pins
 
     return work.asked(replace(settings.plan, pins=read_pins(pins, work.value("graph"))))
+
+
+def refuse_planning(path: str, options: PlanOptions) -> None:
+    """A plan that is there is not made again, so options of the planner would do nothing."""
+    given = [f"--{name.replace('_', '-')}" for name in as_dict(options)]
+    if given:
+        from fstc.support.diagnostics import Diagnostic, FstcError
+
+        message = f"{path} holds a plan that is made already: {', '.join(given)} would change nothing"
+        help = "give the .fir, the graph or the analysis; or leave the options away"
+        raise FstcError(Diagnostic("FST0015", message, file=path, help=help))
 
 
 def write_artefact(work: Work, role: str, target: str) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import msgspec
+
 from fstc.build.host_fault import HostFault
 from fstc.build.host_library import ORDERS, HostLibrary
 from fstc.build.package import Package
@@ -26,9 +28,10 @@ from fstc.driver.work import Work
 from fstc.ir.constants import ConstantStore
 from fstc.ir.reference import evaluate
 from fstc.runtime.artefact import Verification
+from fstc.runtime.inputs import load_inputs
 from fstc.runtime.memory import fitting
 from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, execute
-from fstc.runtime.verify import Counted, VerifyOptions, verify
+from fstc.runtime.verify import Counted, Peer, VerifyOptions, verify
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 TARGETS = ("host", "reference", "cuda")
@@ -97,13 +100,21 @@ def verify_model(
     orders: Sequence[str] = ORDERS,
     check: bool = True,
     package: Path | None = None,
+    inputs: Path | None = None,
+    peer: tuple[str, Peer] | None = None,
 ) -> Verification:
-    """Every kernel in every order, and with ``check`` under the checker, against the oracle."""
+    """Every kernel in every order, and with ``check`` under the checker, against the oracle.
+
+    ``inputs``: a file of them instead of random ones. ``peer``: see :mod:`fstc.driver.peers`.
+    """
     graph, constants = work.value("graph"), ConstantStore(work.folder)
     with fitting(graph):
         plan, code = work.value("plan"), work.value("codegen")
         with launchers(work, target, tools, orders, package) as found, checkers(work, tools, check, target) as checker:
-            return verify(graph, plan, code, dict(found), options, target=target, constants=constants, checker=checker)
+            given = load_inputs(inputs, graph) if inputs else None
+            more: dict[str, Any] = {"constants": constants, "checker": checker, "given": given, "peer": peer}
+            verified = verify(graph, plan, code, dict(found), options, target=target, **more)
+            return msgspec.structs.replace(verified, inputs=inputs.name if inputs else "")
 
 
 @contextmanager

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from fstc.codegen.artefact import Codegen
 from fstc.device.device import load_device
 from fstc.driver.work import HOST, Loaded, Observer, Work
+from fstc.plan.artefact import Plan
 from fstc.stages import DEFAULT_DEVICE, STAGES, Settings, SourceText, stage
 from fstc.support.artefact import Envelope, Input, check_inputs, decode, decode_envelope, rerun_help
 from fstc.support.diagnostics import Diagnostic, FstcError
-from fstc.support.files import read_bytes, sha256
+from fstc.support.files import check_name, read_bytes, sha256
 
 if TYPE_CHECKING:
     from fstc.build.package import Package
@@ -43,6 +44,7 @@ def open_work(
 
         with Package.open(place) as package:
             return _from_package(package, place, settings, observer)
+    check_name(place)
     data = read_input(path) if data is None else data
     if data[:4] == ZIP:
         from fstc.build.package import Package
@@ -107,6 +109,10 @@ def _load(work: Work, path: Path, data: bytes) -> None:
             _load(work, sibling, read_bytes(sibling, LIMIT))
     if made.for_device:
         work.settings = _for_device(work.settings, envelope.device, path)
+    if isinstance(value, Plan):
+        from fstc.plan.check import check_plan
+
+        check_plan(work.values["graph"], value, str(path))
     if isinstance(value, Codegen):
         work.files[made.role] = _with_maps(work, value, _kernels(path, value))
     work.keep(made, value, path)

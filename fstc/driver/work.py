@@ -23,7 +23,7 @@ from fstc.plan.options import PlanOptions
 from fstc.stages import STAGES, Settings, Stage, stage
 from fstc.support.artefact import Artefact, Input, decode, encode
 from fstc.support.diagnostics import Diagnostic, FstcError
-from fstc.support.files import make_folder, sha256, write_atomic
+from fstc.support.files import check_name, make_folder, sha256, write_atomic
 from fstc.support.options import as_dict
 from fstc.support.profile import timed
 
@@ -102,6 +102,7 @@ class Work:
 
     def contents(self, role: str, path: Path) -> dict[Path, bytes]:
         """What ``write`` writes. Inputs come first: a reader that sees the artefact sees them too."""
+        check_name(path)
         names = self.names(path.name.removesuffix(stage(role).suffix).removesuffix(".json")) | {role: path.name}
         contents: dict[Path, bytes] = {}
         for needed in self._sources(role):

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import Any
 
-from fstc.frontends.emitter import Array, Emitter, Val
+from fstc.frontends.emitter import Array, Emitter, Val, counted
 from fstc.ir.ops.opdef import OpError
 from fstc.ir.types import BOOL, DType, Shape, TensorType
 
@@ -64,6 +64,7 @@ class Builder(Emitter):
 
         from fstc.ir.ops.numerics import cast
 
+        counted(TensorType(dtype, tuple(shape)))
         wide = np.asarray(value, np.float64) if dtype.is_float else np.asarray(value)
         return self.constant(np.broadcast_to(np.asarray(cast(wide, dtype)), tuple(shape)))
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from fstc.ir.graph import Attr, Graph, Node, Region, Value
 from fstc.ir.ops import lookup
 from fstc.ir.ops.numerics import cast
-from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef
+from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef, OpError
 from fstc.ir.types import DTYPES, F32, DType, Shape, TensorType
 
 Array = Any  # numpy.ndarray
@@ -24,14 +24,15 @@ Array = Any  # numpy.ndarray
 FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds constants
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
+MOST_BYTES = 2**63 - 1
+MOST_DIMENSIONS = 8
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
-MOVES = (Form.RESHAPE, Form.BROADCAST, Form.TRANSPOSE, Form.SLICE, Form.REVERSE)  # elements stay themselves
 
 _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
 
 
 class LimitError(Exception):
-    """The model needs more ops than fstc takes."""
+    """The model needs more ops, or tensors of a higher rank, than fstc takes."""
 
 
 def dtype_of(array: Array) -> DType:
@@ -97,12 +98,11 @@ class Emitter:
         self._outputs: list[Val] = []
         self._names: dict[Val, str] = {}  # exact names
         self._hints: dict[Val, str] = {}  # what a value without an exact name is called after
-        self._makers: dict[Val, _Op] = {}
         self._hint, self._loc = "", ""
 
     def input(self, name: str, type: TensorType, **attrs: Attr) -> Val:
         """A parameter; ``attrs`` are the domain hints of the language (low, high, domain)."""
-        val = Val(type)
+        val = Val(counted(type))
         self._inputs[val] = tuple(sorted(attrs.items()))
         self._names[val] = name
         return val
@@ -110,17 +110,6 @@ class Emitter:
     def hint(self, val: Val, **attrs: Attr) -> None:
         """Add domain hints to an input."""
         self._inputs[val] = tuple(sorted({**dict(self._inputs[val]), **attrs}.items()))
-
-    def origin(self, val: Val) -> Val:
-        """The value whose elements ``val`` moves or repeats; itself where it computes them."""
-        while val in self._makers and self._makers[val].op.form in MOVES:
-            val = self._makers[val].inputs[0]
-        return val
-
-    def bound(self, val: Val, low: int, high: int) -> None:
-        """Tell an input that its elements lie in [low, high), unless it has other hints."""
-        if val in self._inputs and not self._inputs[val]:
-            self.hint(val, low=low, high=high)
 
     def output(self, name: str, val: Val) -> None:
         """Return ``val``; it is called ``name`` unless it is an input or was returned before."""
@@ -162,7 +151,7 @@ class Emitter:
         given = {k: _frozen(v) for k, v in attrs.items()}
         filled = {a.name: a.default for a in definition.attrs if not a.required} | given
         infer = Infer(tuple(v.type for v in inputs), filled, tuple(regions), declared)
-        infer = replace(infer, declared=definition.infer(infer))
+        infer = replace(infer, declared=tuple(map(counted, definition.infer(infer))))
         known = self._computed(definition, inputs, infer)
         if known is not None and not _repeats(definition, inputs[0], known[0]):
             for result in known:
@@ -175,7 +164,6 @@ class Emitter:
         made = _Op(definition, tuple(inputs), results, shown, tuple(regions), self._loc)
         self._ops.append(made)
         for result in results:
-            self._makers[result] = made
             self._hints[result] = f"{self._hint}.{definition.name}" if self._hint else definition.name
         return results
 
@@ -223,6 +211,15 @@ class Emitter:
             return None
         found = op.reference(known, infer)
         return tuple(Val(t, np.asarray(cast(x, t.dtype))) for x, t in zip(found, infer.declared, strict=True))
+
+
+def counted(type: TensorType) -> TensorType:
+    """A type that the language takes; OpError where its bytes cannot be counted, LimitError for too high a rank."""
+    if type.rank > MOST_DIMENSIONS:
+        raise LimitError(f"{type} has rank {type.rank}, the most is {MOST_DIMENSIONS}")
+    if type.nbytes > MOST_BYTES:
+        raise OpError(f"{type} has more bytes than can be counted")
+    return type
 
 
 class _Writer:
@@ -281,13 +278,9 @@ class _Writer:
         """``value`` for what is written into the text, else ``data``."""
         array = val.known
         assert array is not None
-        spelled = val.dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
-        if not array.size:
-            return "value", _nested(array)
-        if spelled and is_uniform(array):
-            return "value", _number(array.reshape(-1)[0], val.dtype)
-        if spelled and array.size <= INLINE_ELEMENTS:
-            return "value", _nested(array)
+        written = as_attribute(array, val.dtype)
+        if written is not None:
+            return "value", written
         name = self.stored.get(id(array))
         if name is None:
             name = self.stored[id(array)] = self._unique(self._stored_name(val), self.tensors)
@@ -348,6 +341,16 @@ def _frozen(value: Attr) -> Attr:
     return tuple(_frozen(v) for v in value)
 
 
+def as_attribute(array: Array, dtype: DType) -> Attr | None:
+    """The attribute ``value`` of a constant; None where the text cannot hold it, or had better not."""
+    if not array.size:
+        return _number(0, dtype)
+    spelled = dtype.name != "f8e4m3fn" or bool((array.astype("float32") < float("inf")).all())
+    if spelled and is_uniform(array):
+        return _number(array.reshape(-1)[0], dtype)
+    return _nested(array) if spelled and array.size <= INLINE_ELEMENTS else None
+
+
 def _number(x: Any, dtype: DType) -> Attr:
     if dtype.kind == "b":
         return bool(x)
@@ -361,4 +364,4 @@ def _nested(array: Array) -> Attr:
     return _frozen(wide.tolist())
 
 
-__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "dtype_of", "is_uniform"]
+__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "as_attribute", "counted", "dtype_of", "is_uniform"]

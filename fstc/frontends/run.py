@@ -14,7 +14,8 @@ from typing import Any
 from fstc.frontends.artefact import Imported, ImportOptions
 from fstc.support.diagnostics import Diagnostic, FstcError
 
-ONNX, TORCH, STABLEHLO = "onnx", "torch", "stablehlo"
+ONNX, TORCH, STABLEHLO, FIR = "onnx", "torch", "stablehlo", "fir"
+FORMATS = (ONNX, TORCH, STABLEHLO, FIR)
 SUFFIXES: Mapping[str, str] = {
     ".onnx": ONNX,
     ".pb": ONNX,
@@ -22,13 +23,15 @@ SUFFIXES: Mapping[str, str] = {
     ".mlir": STABLEHLO,
     ".mlirbc": STABLEHLO,
     ".stablehlo": STABLEHLO,
+    ".fir": FIR,  # simplified, no more
 }
 MODULES = {
     ONNX: "fstc.frontends.onnx.run",
     TORCH: "fstc.frontends.torch.run",
     STABLEHLO: "fstc.frontends.stablehlo.run",
+    FIR: "fstc.frontends.fir.run",
 }
-PACKAGES = {ONNX: ("onnx",), TORCH: ("torch",), STABLEHLO: ("jaxlib",)}
+PACKAGES = {ONNX: ("onnx",), TORCH: ("torch",), STABLEHLO: ("jaxlib",), FIR: ()}
 EXTRAS = {ONNX: "onnx", TORCH: "torch", STABLEHLO: "jax"}
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 

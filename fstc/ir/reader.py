@@ -7,6 +7,7 @@ uses of it are no errors. Lark's exceptions end here.
 
 from __future__ import annotations
 
+import json
 import re
 from itertools import accumulate
 from typing import NamedTuple, cast
@@ -31,6 +32,7 @@ STRING = r'"(?:[^"\\\n]|\\.)*"'
 _CODE = re.compile(rf'(?:[^"/]+|{STRING}|/(?!/))*')  # a line up to its comment
 _STATEMENT = re.compile(r"^[ \t]*(?:%[^=:\n{(]*=|return\b|func\b|dim\b|module\b|\})", re.MULTILINE)
 _DEFINES = re.compile(rf"[ \t]*(?:dim\s+(?P<dim>\w+)|(?P<values>%[^=:\n{{(]*)=|%{STRING})")
+_QUOTED_NAME = re.compile(rf"[%@](?P<name>{STRING})|{STRING}|//[^\n]*")
 _TOKEN = re.compile(rf"{STRING}|//[^\n]*|[\w.+\-%@]+")
 _VALUE = re.compile(rf"%(?:[A-Za-z0-9_.\-]+|{STRING})")
 _TOKENS = {
@@ -81,7 +83,7 @@ def decode_text(data: bytes, name: str) -> Source:
 
 def read_text(source: Source) -> Reading:
     """All of a text's statements, and its syntax errors."""
-    refusal = _too_deep(source) or _too_long(source)
+    refusal = _too_deep(source) or _too_long(source) or _half_named(source)
     if refusal:
         return Reading(None, [refusal], frozenset())
     text, errors, lost = source.text, list[Diagnostic](), set[str]()
@@ -251,6 +253,27 @@ def _too_long(source: Source) -> Diagnostic | None:
                     return Diagnostic("FST0104", f"a token of more than {limit:,} characters", label)
         start += len(line) + 1
     return None
+
+
+def _half_named(source: Source) -> Diagnostic | None:
+    """A quoted name with half a surrogate pair, which no file could hold; strings are looked at where they are read."""
+    if "\\ud" not in source.text.lower():
+        return None
+    for match in _QUOTED_NAME.finditer(source.text):
+        if match["name"] and not _is_text(match["name"]):
+            label = Label(Span(source, match.start(), match.end()))
+            return Diagnostic("FST0101", "half a surrogate pair is no character", label)
+    return None
+
+
+def _is_text(literal: str) -> bool:
+    try:
+        json.loads(literal).encode()
+    except UnicodeEncodeError:
+        return False
+    except ValueError:
+        return True  # no string of JSON: the parser says so
+    return True
 
 
 def _refused(code: str, message: str, name: str, help: str) -> FstcError:

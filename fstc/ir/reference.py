@@ -8,7 +8,7 @@ rounded in both, because ``strict`` makes that part of the result; integers and 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from fstc.ir.constants import ConstantStore
@@ -28,14 +28,15 @@ def evaluate(
     keep: Keep = "outputs",
     *,
     wide: bool = False,
+    alter: Callable[[int, Any], Any] = lambda value, array: array,
 ) -> dict[int, Any]:
     """The kept values by id; others are dropped after their last use, and what none of them needs does not run.
 
     ``feeds`` may hold values that are no inputs: they are taken as given, so that a part of a graph can
-    be judged by itself.
+    be judged by itself. ``alter`` gives what a value, by its id, shall be instead of what it is.
     """
     kept = _kept(graph, keep)
-    values: dict[int, Any] = {i: _given(graph, i, x, wide) for i, x in feeds.items()}
+    values: dict[int, Any] = {i: alter(i, _given(graph, i, x, wide)) for i, x in feeds.items()}
     needed = _needed(graph, kept, frozenset(values))
     last = {i: n for n, node in enumerate(needed) for i in (*node.outputs, *node.inputs)}
     for n, node in enumerate(needed):
@@ -43,7 +44,8 @@ def evaluate(
         assert not missing, f"no value for %{missing[0]}"
         found = _run(graph, node, [values[i] for i in node.inputs], constants, wide)
         for i, x in zip(node.outputs, found, strict=True):
-            values.setdefault(i, x)
+            if i not in values:
+                values[i] = alter(i, x)
         for i in dict.fromkeys((*node.inputs, *node.outputs)):
             if last[i] == n and i not in kept:
                 del values[i]

@@ -204,6 +204,20 @@ def distinct_bytes(pattern: Pattern, use: Use) -> int:
     return min(total, whole)
 
 
+def places_of(pattern: Pattern, use: Use) -> frozenset[tuple[object, ...]] | None:
+    """The elements that a use touches, equal for equal sets of patterns that differ in their axes; None: not known.
+
+    Elements that are looked up, or read under conditions, are not known.
+    """
+    found = set()
+    for offset, more in use.grouped:
+        if use.limits.get(offset.key) or any(n in pattern.dynamic for n in offset.variables):
+            return None
+        directions = [(_count(pattern, t), abs(c)) for t, c in offset.terms]
+        found.add((offset.const, *sorted(d for d in (*directions, *more) if d[0] > 1)))
+    return frozenset(found)
+
+
 def axes_of(pattern: Pattern, term: Term) -> frozenset[str]:
     """Axes that a term moves with, those behind a run-time index included."""
     names = term.arg.variables if term.arg is not None else frozenset({term.key})

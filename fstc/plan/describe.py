@@ -11,6 +11,7 @@ import msgspec
 
 from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
+from fstc.ir.traffic import SECTOR, places_of, uses
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
 from fstc.plan.code import Codes
@@ -136,7 +137,7 @@ def make_kernel(name: str, parts: list[tuple[Placed, Part]], device: Device, min
     time = side_by_side(placed, device)
     schemes = {e.scheme for _, part in parts for e in part.edges if e.user >= 0 or e.carrier in ("shared", "shuffle")}
     highest = max(schemes, key=SCHEMES.index, default="thread")
-    shared_reads = _read_again([part for _, part in parts])
+    shared_reads = _read_again(parts)
     lead = max(placed, key=lambda p: p.estimate.time)
     registers = max(p.schedule.registers for p in placed)
     alone = len(placed) == 1  # of several parts it is not known which one the compiler would squeeze
@@ -176,13 +177,34 @@ def _room(threads: int, shared: int, registers: int, device: Device) -> int:
     return planned if planned and planned == blocks_per_sm(device, threads, allowed, shared)[0] else 1
 
 
-def _read_again(parts: Sequence[Part]) -> int:
-    """Bytes of tensors that several parts read: the first visit is memory's, the others are the L2's."""
-    total = 0
-    seen: dict[int, int] = {}
-    for part in parts:
-        for access in part.accesses:
+def _read_again(parts: Sequence[tuple[Placed, Part]]) -> int:
+    """Bytes of tensors that several parts read: the first visit is memory's, the others are the L2's.
+
+    Of two that read a tensor in part, such as rows that each looks up, only what must be the same is read again.
+    """
+    read: dict[int, list[tuple[Placed, int, int]]] = {}  # by value: who reads it, under which id, how many bytes
+    for placed, part in parts:
+        for own, access in zip(placed.accesses, part.accesses, strict=True):
             if access.mode == "read":
-                total += min(access.bytes, seen.get(access.value, 0))
-                seen[access.value] = max(access.bytes, seen.get(access.value, 0))
+                read.setdefault(access.value, []).append((placed, own.value, access.bytes))
+    total = 0
+    for readers in read.values():
+        if len(readers) > 1:
+            total += sum(size for _, _, size in readers) - _distinct(readers)
     return total
+
+
+def _distinct(readers: Sequence[tuple[Placed, int, int]]) -> int:
+    """Bytes of one tensor that are touched at all."""
+    first, value, _ = readers[0]
+    whole = -(-first.pattern.graph.type(value).nbytes // SECTOR) * SECTOR
+    largest = max(size for _, _, size in readers)
+    if largest >= whole:
+        return whole
+    alike: dict[object, int] = {}
+    for n, (placed, own, size) in enumerate(readers):
+        (use,) = (u for u in uses(placed.pattern) if u.mode == "read" and u.value == own)
+        places = places_of(placed.pattern, use)
+        key = n if places is None else places
+        alike[key] = max(size, alike.get(key, 0))
+    return min(whole, sum(alike.values()))

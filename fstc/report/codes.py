@@ -20,6 +20,7 @@ SECTIONS = (
     ("FST05", "Compilers and packages"),
     ("FST06", "Running and verifying"),
     ("FST07", "Comparing"),
+    ("FST08", "Importing"),
     ("FST09", "Bugs"),
     ("FSN", "Decisions of the planner"),
 )

@@ -19,8 +19,9 @@ def coverage_report(name: str, imported: Imported) -> Report:
     graph = imported.graph
     weights = sum(array.nbytes for array in imported.tensors.values())
     operators = sum(row.count for row in rows)
+    mapped = f"{operators} operators of {len(rows)} kinds" if rows else "no operators to map"
     head = (
-        f"{name}: {operators} operators of {len(rows)} kinds -> {len(graph.nodes)} ops, "
+        f"{name}: {mapped} -> {len(graph.nodes)} ops, "
         f"{len(graph.inputs)} inputs, {len(graph.outputs)} outputs, {weights / 1e6:.1f} MB of tensors"
     )
     table = Table(("operator", "count", "mapped to", "ops"), tuple(_cells(row) for row in rows))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from fstc.report.table import Cell, Report, Table
-from fstc.runtime.artefact import TensorCheck, Traffic, Verification
+from fstc.runtime.artefact import PeerCheck, TensorCheck, Traffic, Verification
 
 TENSORS = (
     "",
@@ -25,6 +25,13 @@ TENSORS = (
     "want",
     "kernel",
 )
+PEERS = (
+    "", "output", "type", "max abs", "framework", "rms", "framework", "ratio", "wrong", "framework", "verdict",
+)  # fmt: skip
+MEANINGS = {
+    "further": "is further from float64 than {}, by more than rounding explains",
+    "disagrees": "is not what {} computes: the import, or the framework, is wrong by more than rounding explains",
+}
 TRAFFIC = ("", "kernel", "bytes", "predicted", "floor", "l2 bytes", "predicted l2")
 
 
@@ -32,11 +39,20 @@ def verify_report(name: str, found: Verification) -> Report:
     """One row a tensor (over all seeds the worst one), then orders, faults and traffic."""
     passed = sum(t.comparison.ok for t in found.tensors)
     verdict = "passed" if found.ok else "FAILED"
+    inputs = f"inputs of {found.inputs}" if found.inputs else f"seeds {', '.join(map(str, found.seeds))}"
     headline = (
-        f"{name}: {verdict} on {found.target} ({', '.join(found.runs)}), seeds {', '.join(map(str, found.seeds))}; "
+        f"{name}: {verdict} on {found.target} ({', '.join(found.runs)}), {inputs}; "
         f"{passed} of {len(found.tensors)} comparisons within tolerance"
     )
     blocks: list[str | Table] = [headline, Table(TENSORS, tuple(_row(t) for t in _worst(found.tensors)))]
+    if found.peer:
+        blocks += _beside(name, found)
+    unstable = dict.fromkeys(t.comparison.name for t in found.tensors if t.comparison.ok and t.comparison.unstable)
+    if unstable:
+        blocks.append(
+            f"beyond the tolerance, and right: {', '.join(unstable)}; the float64 reference moves as far when each "
+            "value is rounded otherwise"
+        )
     jumps = dict.fromkeys((t.comparison.name, t.jump) for t in found.tensors if t.jump)
     blocks += [
         f"{name}: a discontinuous op lies upstream: {jump}; near a step either side is right" for name, jump in jumps
@@ -53,6 +69,31 @@ def verify_report(name: str, found: Verification) -> Report:
     if found.mispredicted:
         blocks.append(f"predicted traffic is off by more than 1 %: {', '.join(dict.fromkeys(found.mispredicted))}")
     return Report(msgspec.to_builtins(found) | {"ok": found.ok}, tuple(blocks))
+
+
+def _beside(name: str, found: Verification) -> list[str | Table]:
+    """Both errors of each output, and what the findings among them mean."""
+    rows = tuple(
+        (
+            _mark(p.ok), p.name, p.type, p.ours_max, p.theirs_max, p.ours_rms, p.theirs_rms,
+            p.ours_rms / p.theirs_rms if p.theirs_rms else None, p.ours_wrong, p.theirs_wrong, p.verdict,
+        )
+        for p in _worst_peers(found.peers)
+    )  # fmt: skip
+    blocks: list[str | Table] = [Table(PEERS, rows, title=f"errors against float64: ours and those of {found.peer}")]
+    for verdict, meaning in MEANINGS.items():
+        names = ", ".join(dict.fromkeys(p.name for p in found.peers if p.verdict == verdict))
+        if names:
+            blocks.append(f"{name}: {names} {meaning.format(found.peer)}")
+    return blocks
+
+
+def _worst_peers(peers: tuple[PeerCheck, ...]) -> list[PeerCheck]:
+    """Per output the worst seed; the order stays."""
+    first: dict[str, PeerCheck] = {}
+    for peer in peers:
+        first.setdefault(peer.name, peer)
+    return list(first.values())
 
 
 def _worst(tensors: tuple[TensorCheck, ...]) -> list[TensorCheck]:

@@ -35,6 +35,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     want: str = ""
     nonfinite: int = 0  # elements where NaN or Inf disagree
     excess: float = 0.0  # largest error over its bound; above 1 fails
+    unstable: float = 0.0  # of a float beyond its bound: its error over what rounding alone does; up to 1 it is ok
     tolerance: Tolerance = Tolerance()
 
 
@@ -78,9 +79,31 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
 
 
+class PeerCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """An output beside the framework's, both against float64. Errors over the size of what they are errors of."""
+
+    name: str
+    type: str
+    seed: int
+    verdict: str  # closer, alike, rounding; further, disagrees: findings
+    ours_max: float = 0.0  # largest absolute error
+    theirs_max: float = 0.0
+    ours_rms: float = 0.0  # root mean square of the error, over that of the reference
+    theirs_rms: float = 0.0
+    ours_peak: float = 0.0  # largest error, over the reference's largest magnitude
+    theirs_peak: float = 0.0
+    ours_wrong: int = 0  # elements where NaN or Inf disagree; of integers, elements that differ
+    theirs_wrong: int = 0
+    jump: str = ""  # the last discontinuous op on the way, "%v7 convert"
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict not in ("further", "disagrees")
+
+
 class Verification(Artefact, frozen=True, kw_only=True):
     KIND: ClassVar[str] = "verification"
-    VERSION: ClassVar[str] = "1.0"
+    VERSION: ClassVar[str] = "1.1"
 
     target: str
     runs: tuple[str, ...]  # thread orders, "checker", or "cuda"
@@ -90,10 +113,13 @@ class Verification(Artefact, frozen=True, kw_only=True):
     faults: tuple[Fault, ...]
     traffic: tuple[Traffic, ...]
     strict_traffic: bool = False  # the verdict counts a wrong prediction of traffic, too
+    peer: str = ""  # the framework whose results are beside ours
+    peers: tuple[PeerCheck, ...] = ()  # findings first
+    inputs: str = ""  # the file that the inputs came from; "": drawn
 
     @property
     def ok(self) -> bool:
-        results = all(t.comparison.ok for t in self.tensors)
+        results = all(t.comparison.ok for t in self.tensors) and all(p.ok for p in self.peers)
         return results and not self.orders and not self.faults and not (self.strict_traffic and self.mispredicted)
 
     @property

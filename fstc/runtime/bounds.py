@@ -41,14 +41,14 @@ def roughness(graph: Graph) -> list[Roughness]:
             rounds = own if own > EPS["f32"] else 0.0
             found[output] = Roughness(
                 depth=max(r.depth for r in before) + (not moves),
-                reduction=max(r.reduction for r in before) + _terms(graph, node),
+                reduction=max(r.reduction for r in before) + terms(graph, node),
                 coarsest=max(own, *(r.coarsest for r in before)),
                 narrow=max(r.narrow for r in before) + rounds,
             )
     return found
 
 
-def _terms(graph: Graph, node: Node) -> float:
+def terms(graph: Graph, node: Node) -> float:
     """How many terms one result element sums up, at least."""
     if node.op.kind not in (Kind.REDUCTION, Kind.LIBRARY) or not node.inputs:
         return 0.0

@@ -18,7 +18,8 @@ from zipfile import BadZipFile
 from fstc.ir.graph import Graph, Value
 from fstc.ir.safetensors import Refused, map_tensor, read_header
 from fstc.ir.types import DType, TensorType
-from fstc.runtime.domains import Domain, traced
+from fstc.runtime.domains import Domain
+from fstc.runtime.tracing import traced
 from fstc.support.diagnostics import Diagnostic, FstcError, Label
 
 Array = Any  # numpy.ndarray; numpy is imported where it is used
@@ -27,6 +28,7 @@ CODE = "FST0603"
 PERMUTATION = "permutation"
 NAMED = {"positive": Domain(0.1, 2.0), "probability": Domain(0.0, 1.0)}
 DEFAULT = {"f": Domain(-2.0, 2.0), "i": Domain(-8, 9), "u": Domain(0, 17)}
+POINT_SHARE = 8  # one element in so many is a number that the graph asks about, such as a padding token
 SPECIAL_SHARE = 1000  # one element in so many is a special value: a few rows are poisoned, not all
 
 
@@ -41,6 +43,8 @@ def _draw(value: Value, asked: Domain, seed: int, specials: bool) -> Array:
 
     dtype, stated, elements = value.type.dtype, _stated(value), value.type.elements
     rng = np.random.Generator(np.random.SFC64(_key(seed, value.name)))
+    if asked.mask and not stated.bounded and not stated.distinct:
+        return _mask(rng, value.type, asked.mask)
     if dtype.kind == "b":
         return np.asarray(rng.integers(0, 2, value.type.shape, np.uint8)).view(np.bool_)
     if stated.distinct or (asked.distinct and not stated.bounded and elements <= asked.high < inf):
@@ -49,8 +53,10 @@ def _draw(value: Value, asked: Domain, seed: int, specials: bool) -> Array:
         bounds = _filled(stated, DEFAULT["f"]) if stated.bounded else _comfortable(asked)
         out = _floats(rng, value.type, bounds)
     else:
-        bounds = _filled(stated if stated.bounded else asked, DEFAULT[dtype.kind])
-        out = _integers(rng, value.type, bounds)
+        bounds = stated if stated.bounded else _around(asked)
+        out = _integers(rng, value.type, _filled(bounds, DEFAULT[dtype.kind]))
+        if asked.points and not stated.bounded:
+            _meet_points(rng, out.reshape(-1), asked)
     # an index or a length out of its range is no edge case of the arithmetic, so bounded integers stay
     if specials and (dtype.is_float or not (stated.bounded or asked.bounded)):
         _scatter_specials(rng, out.reshape(-1), dtype)
@@ -103,6 +109,39 @@ def _comfortable(asked: Domain) -> Domain:
         return Domain()
     low, high = max(asked.low, default.low), min(asked.high, default.high)
     return Domain(low, high) if low < high else _filled(asked, default)
+
+
+def _around(asked: Domain) -> Domain:
+    """Where nothing bounds an integer, the numbers that it is compared with are inside."""
+    if asked.bounded or not asked.points:
+        return asked
+    default = DEFAULT["u"]
+    return Domain(min(0, *asked.points), max(default.high, max(asked.points) + 2))
+
+
+def _meet_points(rng: Any, flat: Array, asked: Domain) -> None:
+    """One element in so many equals a number that it is compared with, in place."""
+    import numpy as np
+
+    limits = np.iinfo(flat.dtype)
+    inside = [p for p in asked.points if max(asked.low, limits.min) <= p < min(asked.high, limits.max)]
+    count = flat.size // POINT_SHARE
+    if inside and count:
+        places = rng.choice(flat.size, count, replace=False)
+        flat[places] = np.resize(np.asarray(inside).astype(flat.dtype), count)
+
+
+def _mask(rng: Any, type: TensorType, sign: int) -> Array:
+    """Rows that begin with what counts and may end with padding; at least half of each row counts."""
+    import numpy as np
+
+    wide = [d for d, n in enumerate(type.shape) if n > 1]
+    axis = wide[-1] if wide else 0
+    extent = type.shape[axis] if wide else 1
+    counts = rng.integers(-(-extent // 2), extent + 1, [1 if d == axis else n for d, n in enumerate(type.shape)])
+    places = np.arange(extent).reshape([extent if d == axis else 1 for d in range(type.rank)])
+    inside = np.broadcast_to(places < counts, type.shape)
+    return (inside if sign > 0 else ~inside).astype(type.dtype.numpy())
 
 
 def _floats(rng: Any, type: TensorType, bounds: Domain) -> Array:

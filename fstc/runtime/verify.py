@@ -11,7 +11,7 @@ must give the same bits. The checker comes before them: what it objects to is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,10 +22,12 @@ from fstc.ir.ops.steps import jumps
 from fstc.ir.reference import evaluate
 from fstc.ir.subgraph import extract
 from fstc.plan.artefact import Plan
-from fstc.runtime.artefact import Comparison, Fault, OrderCheck, TensorCheck, Traffic, Verification
+from fstc.runtime.artefact import Comparison, Fault, OrderCheck, PeerCheck, TensorCheck, Traffic, Verification
 from fstc.runtime.bounds import Roughness, roughness
 from fstc.runtime.compare import compare, tolerance
 from fstc.runtime.inputs import make_inputs
+from fstc.runtime.noise import Noise
+from fstc.runtime.peers import judge
 from fstc.runtime.run import Array, Feeds, Launcher, LaunchFault, buffers, execute, skipped
 
 TENSORS = ("outputs", "kernel-edges", "all")
@@ -58,9 +60,14 @@ class VerifyOptions:
     strict_traffic: bool = False  # bytes other than predicted are a finding, not a note
 
 
+Peer = Callable[[Mapping[str, Array]], Sequence[Array]]
+"""A framework: inputs by name to its results, in order of the graph's outputs."""
+
+
 @dataclass
 class _Findings:
     tensors: list[TensorCheck] = field(default_factory=list)
+    peers: list[PeerCheck] = field(default_factory=list)
     orders: list[OrderCheck] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     traffic: list[Traffic] = field(default_factory=list)
@@ -76,9 +83,14 @@ def verify(
     target: str = "host",
     constants: ConstantStore | None = None,
     checker: Checker | None = None,
+    given: Feeds | None = None,
+    peer: tuple[str, Peer] | None = None,
 ) -> Verification:
-    """Everything that was found; ``launchers`` by the name of their thread order, the first one leads."""
-    run = _Run(graph, plan, codegen, options, constants)
+    """Everything that was found; ``launchers`` by the name of their thread order, the first one leads.
+
+    ``given``: inputs instead of random ones. ``peer``: a framework by its name, which runs the same model.
+    """
+    run = _Run(graph, plan, codegen, options, constants, given, peer[1] if peer else None)
     for seed in options.seeds:
         run.one(seed, launchers, checker if seed == options.seeds[0] else None)
     found = run.found
@@ -91,6 +103,8 @@ def verify(
         faults=tuple(found.faults),
         traffic=tuple(found.traffic),
         strict_traffic=options.strict_traffic,
+        peer=peer[0] if peer else "",
+        peers=tuple(sorted(found.peers, key=lambda p: (p.ok, -p.ours_rms))),
     )
 
 
@@ -98,8 +112,16 @@ class _Run:
     """One verification; holds what seeds have in common."""
 
     def __init__(
-        self, graph: Graph, plan: Plan, codegen: Codegen, options: VerifyOptions, constants: ConstantStore | None
+        self,
+        graph: Graph,
+        plan: Plan,
+        codegen: Codegen,
+        options: VerifyOptions,
+        constants: ConstantStore | None,
+        given: Feeds | None,
+        peer: Peer | None,
     ) -> None:
+        self.given, self.peer = given, peer
         self.graph, self.plan, self.codegen = graph, plan, codegen
         self.options, self.constants = options, constants
         self.rough = roughness(graph)
@@ -107,7 +129,7 @@ class _Run:
 
     def one(self, seed: int, launchers: Mapping[str, Launcher], checker: Checker | None) -> None:
         (name, first), *others = launchers.items()
-        feeds = make_inputs(self.graph, seed, self.options.specials)
+        feeds = self.given if self.given is not None else make_inputs(self.graph, seed, self.options.specials)
         if checker and not self._passes(feeds, checker):
             return
         earlier = set(feeds)
@@ -141,9 +163,10 @@ class _Run:
         feeds = {i: values[origin[i]] for i in part.inputs}
         want = evaluate(part, feeds, self.constants, [place[v] for v in wanted], wide=True)
         rough = roughness(part)
+        noise = Noise(part, feeds, self.constants, want)
         for v in wanted:
             found = self._compare(v, values[v], want[place[v]], rough[place[v]])
-            self._note(v, found, seed, step, earlier)
+            self._note(v, noise.judged(place[v], values[v], found), seed, step, earlier)
 
     def _between(self, written: Sequence[int], known: Set[int]) -> set[int]:
         """The nodes that lead from known values to written ones."""
@@ -162,8 +185,27 @@ class _Run:
         if self.options.tensors != "outputs":
             wanted |= dict.fromkeys(v for v, s in writer.items() if s.kernel >= 0 or self.options.tensors == "all")
         want = evaluate(self.graph, feeds, self.constants, list(wanted), wide=True)
+        noise = Noise(self.graph, feeds, self.constants, want)
         for v in wanted:
-            self._note(v, self._compare(v, values[v], want[v], self.rough[v]), seed, writer.get(v), None)
+            found = noise.judged(v, values[v], self._compare(v, values[v], want[v], self.rough[v]))
+            self._note(v, found, seed, writer.get(v), None)
+        if self.peer:
+            self._beside(self.peer, seed, feeds, values, noise)
+
+    def _beside(self, peer: Peer, seed: int, feeds: Feeds, values: Mapping[int, Array], noise: Noise) -> None:
+        """Each output beside the framework's."""
+        theirs = peer({self.graph.values[i].name: x for i, x in feeds.items()})
+        for v, other in dict(zip(self.graph.outputs, theirs, strict=True)).items():
+            rough, dtype = self.rough[v], self.graph.type(v).dtype
+            allowed = tolerance(dtype, rough.reduction, rough.depth, rough.coarsest, rough.narrow)
+            name, jump = f"%{self.graph.values[v].name}", self._jump(v, set())
+            found = judge(name, values[v], other, noise.exact[v], allowed, dtype, seed=seed, jump=jump)
+            if not found.ok and dtype.is_float:
+                spread = noise.spread(v)
+                found = judge(
+                    name, values[v], other, noise.exact[v], allowed, dtype, seed=seed, jump=jump, spread=spread
+                )
+            self.found.peers.append(found)
 
     def _compare(self, value: int, got: Array, want: Array, rough: Roughness) -> Comparison:
         dtype = self.graph.type(value).dtype
@@ -173,7 +215,7 @@ class _Run:
     def _note(self, value: int, comparison: Comparison, seed: int, step: Step | None, known: Set[int] | None) -> None:
         """``known``: the values that the oracle started from, where those are not the model's inputs."""
         kernel = self.codegen.kernels[step.kernel].name if step and step.kernel >= 0 else ""
-        jump = "" if comparison.ok else self._jump(value, known or set())
+        jump = "" if comparison.ok and not comparison.unstable else self._jump(value, known or set())
         check = TensorCheck(comparison=comparison, seed=seed, local=known is not None, kernel=kernel, jump=jump)
         self.found.tensors.append(check)
 

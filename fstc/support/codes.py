@@ -59,7 +59,8 @@ FST0007 a stale artefact
     An artefact names its inputs by sha256 and file name. One of them is no longer beside it, or has
     changed since. Rerun the stage, or put the right file back.
 FST0008 not UTF-8
-    A .fir is UTF-8 text without NUL characters. The message gives the first offset that is not.
+    A .fir is UTF-8 text without NUL characters. The message gives the first offset that is not. The names of files
+    that fstc reads and writes are UTF-8, too, since its files name one another.
 """)
 
 FILES_USAGE = _table(
@@ -77,6 +78,9 @@ FST0013 bindings without a .fir
 FST0014 a bad option value
     The value of a flag, of an FSTC_ variable or in the settings file has the wrong type, is not among
     the choices or is too small.
+FST0015 options of the planner beside a plan
+    A plan file, a codegen file and a package hold a plan that was made; `--strategy`, `--top-k`, `--force` and the like
+    act where one is made. Give the .fir, the graph or the analysis.
 """,
     exit=USAGE,
 )

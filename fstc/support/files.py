@@ -20,6 +20,18 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def check_name(path: Path) -> None:
+    """FST0008 for a file whose name is not text: what is made from it, or written there, could not name it."""
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(path.name).decode("utf-8", "backslashreplace")
+        help = "rename it"
+        raise FstcError(
+            Diagnostic("FST0008", f"the name of the file {shown} is not UTF-8", file=shown, help=help)
+        ) from None
+
+
 def read_bytes(path: Path, limit: int | None = None) -> bytes:
     """The file's bytes; FST0001 when it cannot be read, FST0003 when it is larger than ``limit``."""
     try:

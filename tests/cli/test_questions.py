@@ -157,6 +157,8 @@ def test_an_unknown_name_is_refused_with_a_hint(fstc: Fstc, question: tuple[str,
         ("--explain=,",),
         ("--explain=max,exp", "--format", "brief"),
         ("--explain=max,exp", "--compare"),
+        ("--why-not", "max", "exp", "--why-not", "s", "exp"),
+        ("--explain=max,exp", "--explain=s,exp"),
     ],
 )
 def test_questions_that_are_none(fstc: Fstc, tmp_path: Path, options: tuple[str, ...]) -> None:
@@ -284,3 +286,12 @@ def test_an_impossible_wish_ends_with_three(fstc: Fstc) -> None:
     done = fstc("plan", written("t.fir", TRANSPOSED), "--force", "s,y")
     assert done.code == 3
     assert "error[FST0420]: %s, %y cannot be one kernel" in done.err
+
+
+@pytest.mark.parametrize("command", ["plan", "build", "codegen"])
+def test_a_plan_that_is_made_takes_no_options_of_the_planner(fstc: Fstc, command: str) -> None:
+    assert fstc("plan", SAMPLES / "softmax_mask.fir", "-o", "m.plan.json").code == 0
+    done = fstc(command, "m.plan.json", "--strategy", "none", "--top-k", 2)
+    assert done.code == 2
+    assert "FST0015" in done.err and "--strategy, --top-k would change nothing" in done.err
+    assert fstc("plan", "m.plan.json", "--compare", "--top-k", 2).code == 0, "which makes plans of its own"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -174,3 +175,53 @@ def test_a_model_that_fits_no_memory(fstc: Fstc, tmp_path: Path) -> None:
     assert done.code == 0
     assert "note: the tensors need 7.3 TiB, h200 has 140.4 GiB: bind smaller extents\n" in done.out
     assert files_in(tmp_path) == ["huge.fir"]
+
+
+def test_a_file_whose_name_is_no_text(fstc: Fstc) -> None:
+    """Files of fstc name one another, so that a name must be text."""
+    strange = os.fsdecode(b"m\xff")
+    try:
+        shutil.copy(SOFTMAX, f"{strange}.fir")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    shutil.copy(SOFTMAX, "m.fir")
+    for arguments in (
+        ("parse", f"{strange}.fir"), ("plan", f"{strange}.fir"), ("verify", f"{strange}.fir"),
+        ("import", f"{strange}.fir"),
+        ("plan", "m.fir", "-o", f"{strange}.plan.json"), ("import", "m.fir", "-o", f"{strange}.fir"),
+    ):  # fmt: skip
+        done = fstc(*arguments)
+        assert done.code == 3 and "FST0008" in done.err and "is not UTF-8" in done.err, (arguments, done)
+
+
+EDITED: dict[str, tuple[Callable[[Any], object], str]] = {
+    "a kernel that is not there": (lambda b: b["steps"][0].update(kernel=7), "there is no kernel 7 in region 0"),
+    "a region of another graph": (lambda b: b["regions"][0].update(hash="0"), "region 0 is not in the graph"),
+    "an op twice": (lambda b: part(b)["nodes"].append(part(b)["nodes"][0]), "one of them twice"),
+    "an op left out": (lambda b: part(b)["nodes"].pop(), "is not"),
+    "a list cut off": (lambda b: part(b)["placement"].pop(), "is not placed"),
+    "a value of nowhere": (lambda b: part(b)["inputs"].append(99), "a value that its region does not have"),
+    "an output that nobody writes": (lambda b: b["steps"].pop(), "nothing writes the output"),
+    "too many threads": (lambda b: b["regions"][0]["kernels"][0].update(threads=2048), "2048 threads"),
+    "blocks that are not there": (lambda b: part(b).update(blocks=3), "not the product of its digits"),
+    "held beside the memory": (
+        lambda b: b["regions"][0]["kernels"][0].update(shared=0), "outside of the shared memory",
+    ),
+}  # fmt: skip
+
+
+def part(body: Any) -> Any:
+    return body["regions"][0]["kernels"][0]["parts"][0]
+
+
+@pytest.mark.parametrize("what", EDITED)
+def test_a_plan_that_was_edited_wrongly(fstc: Fstc, what: str) -> None:
+    change, words = EDITED[what]
+    shutil.copy(SAMPLES / "layernorm_bwd.fir" if "held" in what else SOFTMAX, "m.fir")
+    assert fstc("plan", "m.fir", "-o", "m.plan.json").code == 0
+    document = json.loads(Path("m.plan.json").read_text())
+    change(document["body"])
+    Path("m.plan.json").write_text(json.dumps(document))
+    for command in ("codegen", "build", "plan"):
+        done = fstc(command, "m.plan.json")
+        assert done.code == 3 and "FST0004" in done.err and words in done.err, done

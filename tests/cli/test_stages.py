@@ -244,7 +244,8 @@ def test_a_step_upstream_is_named(fstc: Fstc, tmp_path: Path) -> None:
       return %z
     }""")
     done = fstc("verify", "step.fir", "--target", "host", "--orders", "forward")
-    assert done.code == 1
+    assert done.code == 0, "rounding decides on which side an element falls"
+    assert done.out.count("beyond the tolerance, and right: %z; ") == 1
     assert done.out.count("%z: a discontinuous op lies upstream: %step floor; ") == 1
 
 

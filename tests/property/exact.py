@@ -36,23 +36,10 @@ from fstc.plan.pack import THREADS
 from fstc.plan.pricer import MOST_POINTERS
 from fstc.plan.split import split_choices
 from fstc.plan.work import slots_of
+from tests.property.least import WHOLE, least_work
 
 MOST_FOLDS = 5  # ops that may be folded beside the planner's own; those with the most users
 OVERLAP = 0.05  # the share of each term that the latency-evaluator adds to the one that binds
-WHOLE = frozenset(
-    (
-        Form.ELEMENTWISE,
-        Form.CONSTANT,
-        Form.IOTA,
-        Form.BROADCAST,
-        Form.RESHAPE,
-        Form.TRANSPOSE,
-        Form.REVERSE,
-        Form.CONCATENATE,
-        Form.REDUCE,
-    )
-)
-"""Forms that read every element of their operands when all of their result is wanted."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +202,10 @@ class Space:
         return tuple(n for i, n in enumerate(self.members) if mask >> i & 1)
 
     @cached_property
+    def work(self) -> dict[int, float]:
+        return least_work(self.graph, self.device)
+
+    @cached_property
     def computed(self) -> dict[int, frozenset[int]]:
         """Per member: itself and the folded ops that it computes for itself."""
         found = {}
@@ -299,18 +290,22 @@ class Space:
     def bound(self, mask: int) -> float:
         """Microseconds that launches of these members take at least, however they are arranged.
 
-        Outputs are written and inputs read once, except where an op reads a part of its operand. The loads of phases
-        that follow each other wait for the memory one after the other.
+        Outputs are written and inputs read once, except where an op reads a part of its operand, and ops are executed
+        once. The loads of phases that follow each other wait for the memory one after the other.
         """
         if mask not in self.bounds:
             inside = frozenset().union(*(self.computed[n] for n in self.nodes(mask)))
             moved = self.outputs(mask)
             if all(self.graph.nodes[n].op.form in WHOLE for n in inside):
                 moved += self.inputs(mask)
-            memory = sum(self.graph.type(v).nbytes for v in moved) / (self.device.dram_gbps * 1e3)
-            latency = self.phases(mask) * self.device.dram_latency_us
+            device = self.device
+            memory = sum(self.graph.type(v).nbytes for v in moved) / (device.dram_gbps * 1e3)
+            work = sum(self.work.get(n, 0.0) for n in self.nodes(mask))
+            issue = work / (device.sms * device.fp32_per_clock * device.clock_ghz * 1e3)
+            latency = self.phases(mask) * device.dram_latency_us
             waits = any(mask >> self.rank[a] & mask >> self.rank[b] & 1 for a, b in self.apart)
-            self.bounds[mask] = (1 + waits) * self.device.launch_us + max(memory, latency) + OVERLAP * memory
+            least = max(memory, issue, latency) + OVERLAP * (memory + issue)
+            self.bounds[mask] = (1 + waits) * device.launch_us + least
         return self.bounds[mask] if mask else 0.0
 
     def phases(self, mask: int) -> int:

@@ -147,7 +147,8 @@ def _counts(
         low, high = counted[d]
         seen = ((places >= -low) & (places < extents[d] + high)).sum(1)
         found = found * seen.reshape([-1 if e == d else 1 for e in range(rank)])
-    return found if found.size and (found != found.flat[0]).any() else found.flat[:1].reshape([1] * rank)
+    uniform = not found.size or bool((found == found.flat[0]).all())
+    return np.full([1] * rank, found.flat[0] if found.size else 1) if uniform else found
 
 
 def _count(extents: Sequence[int]) -> int:

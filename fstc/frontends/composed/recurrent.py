@@ -60,7 +60,7 @@ def lstm(
     *,
     gates: str = "ifgo",
     activations: Sequence[Activation] = (sigmoid, tanh, tanh),
-    peepholes: tuple[Val, Val, Val] | None = None,
+    peepholes: Sequence[Val] | None = None,
     coupled: bool = False,
 ) -> tuple[Val, Val, Val]:
     """All outputs, the last h and the last c. ``peepholes`` [H] of i, o, f; ``coupled``: the forget gate is 1 - i."""

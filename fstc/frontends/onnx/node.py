@@ -4,7 +4,7 @@ Example::
 
     def leaky_relu(n: Node) -> Val:
         x = n[0]
-        return n.b.select(n.b.compare("LT", x, 0.0), n.b.ew("mul", x, n.float("alpha", 0.01)), x)
+        return n.b.select(n.b.compare("LT", x, 0.0), n.b.ew("mul", x, n.number("alpha", 0.01)), x)
 
 Attributes are read with their type; a wrong one, or a missing one without default, is the model's mistake.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar, Union, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val
@@ -46,8 +46,12 @@ class Absent:
     """An optional without a value."""
 
 
-Entry = Union[Val, Items, Missing, Absent, None]  # None: an optional input or output that is left out
-Result = Union[Val, Items, Absent, None, Sequence[Union[Val, Items, Absent, None]]]
+Entry = Val | Items | Missing | Absent | None  # None: an optional input or output that is left out
+Result = Entry | Sequence[Entry]
+
+
+class AsFunction(Exception):
+    """A handler leaves a rare form of its operator to the function that ONNX defines it as."""
 
 
 class Runner(Protocol):
@@ -134,42 +138,42 @@ class Node:
     # -- attributes --------------------------------------------------------------------------------------------------
 
     @overload
-    def int(self, name: str) -> int: ...
+    def integer(self, name: str) -> int: ...
     @overload
-    def int(self, name: str, default: T) -> int | T: ...
-    def int(self, name: str, default: Any = ...) -> Any:
+    def integer(self, name: str, default: T) -> int | T: ...
+    def integer(self, name: str, default: Any = ...) -> Any:
         found = self._attribute(name, "INT", default)
         return int(found.i) if found is not default else default
 
     @overload
-    def float(self, name: str) -> float: ...
+    def number(self, name: str) -> float: ...
     @overload
-    def float(self, name: str, default: T) -> float | T: ...
-    def float(self, name: str, default: Any = ...) -> Any:
+    def number(self, name: str, default: T) -> float | T: ...
+    def number(self, name: str, default: Any = ...) -> Any:
         found = self._attribute(name, "FLOAT", default)
         return float(found.f) if found is not default else default
 
     @overload
-    def str(self, name: str) -> str: ...
+    def text(self, name: str) -> str: ...
     @overload
-    def str(self, name: str, default: T) -> str | T: ...
-    def str(self, name: str, default: Any = ...) -> Any:
+    def text(self, name: str, default: T) -> str | T: ...
+    def text(self, name: str, default: Any = ...) -> Any:
         found = self._attribute(name, "STRING", default)
         return found.s.decode("utf-8", "replace") if found is not default else default
 
     @overload
-    def ints(self, name: str) -> list[int]: ...
+    def integers(self, name: str) -> list[int]: ...
     @overload
-    def ints(self, name: str, default: T) -> list[int] | T: ...
-    def ints(self, name: str, default: Any = ...) -> Any:
+    def integers(self, name: str, default: T) -> list[int] | T: ...
+    def integers(self, name: str, default: Any = ...) -> Any:
         found = self._attribute(name, "INTS", default)
         return [int(i) for i in found.ints] if found is not default else default
 
-    def floats(self, name: str) -> list[float]:
+    def numbers(self, name: str) -> list[float]:
         found = self._attribute(name, "FLOATS", None)
         return [float(f) for f in found.floats] if found is not None else []
 
-    def strings(self, name: str) -> list[str]:
+    def texts(self, name: str) -> list[str]:
         found = self._attribute(name, "STRINGS", None)
         return [s.decode("utf-8", "replace") for s in found.strings] if found is not None else []
 
@@ -178,7 +182,7 @@ class Node:
 
     def dtype(self, name: str, default: DType | None = None) -> DType:
         """An attribute that names an element type."""
-        number = self.int(name, None)
+        number = self.integer(name, None)
         if number is None:
             if default is None:
                 raise wrong(f"attribute `{name}` is missing")
@@ -186,7 +190,7 @@ class Node:
         return DTYPES.get(number) or element_type(number)
 
     def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
-        found = self.str(name, default)
+        found = self.text(name, default)
         if found not in choices:
             raise wrong(f"attribute `{name}` is {found!r}, allowed are {', '.join(choices)}")
         return found

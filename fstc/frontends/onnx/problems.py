@@ -30,7 +30,7 @@ def wrong(message: str) -> Wrong:
 
 def short(name: str) -> str:
     """A name of the model as a message shows it: one line, not too long."""
-    shown = "".join(c if c.isprintable() else "?" for c in name)
+    shown = name if name.isprintable() else "".join(c if c.isprintable() else "?" for c in name)
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."
 
 

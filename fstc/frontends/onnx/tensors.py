@@ -14,7 +14,22 @@ from typing import Any
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.onnx.problems import Beyond, bad_data, short, wrong
 from fstc.ir.types import (
-    BF16, BOOL, F8E4M3FN, F8E5M2, F16, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64, DType,
+    BF16,
+    BOOL,
+    F8E4M3FN,
+    F8E5M2,
+    F16,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    U8,
+    U16,
+    U32,
+    U64,
+    DType,
 )  # fmt: skip
 
 Array = Any

@@ -191,13 +191,10 @@ def lerp(cx: Context, x: Val, y: Val, weight: Argument) -> Val:
 
 
 def convert(cx: Context, x: Val, dtype: DType | None = None, *rest: Any) -> Val:
-    """A change of type keeps indices what they are."""
     dtype = dtype or x.dtype
     if x.dtype.is_float and dtype.is_integer and dtype.size < 8:
-        found = cx.b.convert(cx.b.convert(x, I64), dtype)  # through 64 bits, as torch's CPU does: it wraps
-    else:
-        found = cx.b.convert(x, dtype)
-    return cx.same(found, x) if x.dtype.is_integer and dtype.is_integer else found
+        x = cx.b.convert(x, I64)  # through 64 bits, as torch's CPU does: it wraps
+    return cx.b.convert(x, dtype)
 
 
 def nan_to_num(

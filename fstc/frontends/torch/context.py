@@ -30,7 +30,6 @@ class Context:
         self.strides: tuple[Any, ...] = ()  # of the operands, where an operator asks for memory (as_strided)
         self.used: tuple[bool, ...] = ()  # which of several results are read
         self._factors: dict[Val, Factor] = {}
-        self._same: dict[Val, Val] = {}  # integers under another type, indices made non-negative: what they were
 
     # -- the result at hand ------------------------------------------------------------------------------------------
 
@@ -102,7 +101,7 @@ class Context:
     # -- indices -----------------------------------------------------------------------------------------------------
 
     def index(self, x: Val, extent: int, negative: bool = True) -> Val:
-        """Indices into ``extent``; ``negative`` ones count from the end. Tells inputs about their range."""
+        """Indices into ``extent``; ``negative`` ones count from the end."""
         if x.known is not None:
             import numpy as np
 
@@ -113,24 +112,10 @@ class Context:
             return x if low >= 0 else self.b.constant(wrapped)
         if not x.dtype.is_integer:
             raise Unsupported(f"indices of type {x.dtype}")
-        self.b.bound(self._origin(x), 0, extent)
         if not negative or x.dtype.kind == "u":
             return x
         b = self.b
-        return self.same(b.select(b.compare("LT", x, 0), b.ew("add", x, extent), x), x)
-
-    def same(self, x: Val, before: Val) -> Val:
-        """Note that ``x`` holds the indices of ``before``."""
-        if x is not before:
-            self._same[x] = before
-        return x
-
-    def _origin(self, x: Val) -> Val:
-        while True:
-            x = self.b.origin(x)
-            if x not in self._same:
-                return x
-            x = self._same[x]
+        return b.select(b.compare("LT", x, 0), b.ew("add", x, extent), x)
 
     def i64(self, x: Val) -> Val:
         return self.b.convert(x, I64)
