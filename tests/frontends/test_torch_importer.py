@@ -360,6 +360,30 @@ def test_recurrent_layers(kind):
     assert ops(imported).count("dot_general") == 4 * (1 + 7)
 
 
+def test_every_core_operator_has_a_way():
+    """Mapped, taken apart by torch into what is mapped, or refused by name with a reason."""
+    from fstc.frontends.torch.decompose import decompositions, is_mapped
+
+    known, missing = decompositions(), []
+    for name in dir(torch.ops.aten):
+        packet = getattr(torch.ops.aten, name)
+        for overload in getattr(packet, "overloads", list)():
+            operator = getattr(packet, overload)
+            if torch.Tag.core in operator.tags and not is_mapped(operator) and operator not in known:
+                missing.append(str(operator))
+    assert not missing
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_gradients_of_pooling(counted):
+    backward = torch.ops.aten.avg_pool2d_backward
+    x = rand(2, 3, 7, 8)
+    grad = F.avg_pool2d(x, 3, 2, 1, count_include_pad=counted) * 2
+    check(lambda g, x: backward(g, x, [3, 3], [2, 2], [1, 1], False, counted, None), grad, x)
+    check(torch.ops.aten._adaptive_avg_pool2d_backward, rand(2, 3, 3, 4), x)
+    check(lambda x: (F.pdist(x), torch.cdist(x, x + 1, 1.0)), rand(5, 4))
+
+
 def test_training_with_a_loss():
     class Net(torch.nn.Module):
         def __init__(self):

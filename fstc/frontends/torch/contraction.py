@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val, common_shape
 from fstc.frontends.composed import normalize, products
+from fstc.frontends.composed.indexing import take
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
 from fstc.frontends.torch.context import Context, Handler, aten, each
@@ -67,6 +68,16 @@ def distances(cx: Context, x: Val, y: Val, order: float, *rest: object) -> Val:
     b = cx.b
     gap = b.ew("sub", b.expand(x, [-2]), b.expand(y, [-3]))
     return norm_of(cx, gap, order, (gap.rank - 1,), False)
+
+
+def pair_distances(cx: Context, x: Val, order: float = 2.0) -> Val:
+    """Of all pairs of different rows, in the order of the upper triangle."""
+    import numpy as np
+
+    b = cx.b
+    first, second = (b.constant(i.astype(np.int64)) for i in np.triu_indices(x.shape[0], 1))
+    gap = b.ew("sub", take(b, x, first, 0, wrap=False), take(b, x, second, 0, wrap=False))
+    return norm_of(cx, gap, order, (1,), False)
 
 
 def cross(cx: Context, x: Val, y: Val, dim: int = -1) -> Val:
@@ -179,7 +190,7 @@ CONTRACTION: dict[str, Handler] = aten({
     **each("mm bmm matmul mv dot vdot", product), "linear": linear,
     "addmm": _added(product), "baddbmm": _added(product, True), "addmv": _added(product),
     "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross,
-    "_cdist_forward": distances,
+    "_cdist_forward": distances, "_pdist_forward": pair_distances,
     "scaled_dot_product_attention": attention,
     "convolution": convolution, "convolution_backward": convolution_backward,
 })  # fmt: skip
