@@ -38,16 +38,18 @@ HEAD = """# PyTorch operators
 
 <!-- made by: python bench/torch_ops.py -o docs/torch.md -->
 
-The oracle of the PyTorch importer is torch's own database of operators and samples (OpInfo, `op_db`), on the CPU in float32, float16, bfloat16,
-int64 and bool. Of each operator and type the first {samples} samples are exported (`torch.export`), imported, run by the reference evaluator and
-compared with torch's result, within the tolerance of `torch.testing` or that of torch's own tests of the operator. Where torch rounds an operator
-of 16 bits several times, a result counts that is no further from torch's float64 result than torch's own. Of equal elements torch promises no order:
-indices of `sort`, `topk`, `kthvalue` and medians are not compared.
+The oracle of the PyTorch importer is torch's own database of operators and samples (OpInfo, `op_db`), on the CPU in
+float32, float16, bfloat16, int64 and bool. Of each operator and type the first {samples} samples are exported
+(`torch.export`), imported, run by the reference evaluator and compared with torch's result, within the tolerance of
+`torch.testing` or that of torch's own tests of the operator. Where torch rounds an operator of 16 bits several times,
+a result counts that is no further from torch's float64 result than torch's own. Of equal elements torch promises no
+order: indices of `sort`, `topk`, `kthvalue` and medians are not compared.
 
 `tests/frontends/test_torch_opinfo.py` runs a part of this in `make test` and all of it in `make test-full`.
 
-torch {version}: of {judged:,} samples of operators that lower to what fstc supports, {passed:,} pass ({share:.1%}), {failed} differ. {refused} more are
-refused with a reason; {skipped} cannot be judged (torch cannot export them, or their content is not defined).
+torch {version}: of {judged:,} samples of operators that lower to what fstc supports, {passed:,} pass ({share:.1%}),
+{failed} differ. {refused} more are refused with a reason; {skipped} cannot be judged (torch cannot export them, or
+their content is not defined).
 """
 
 

@@ -25,7 +25,7 @@ if not importlib.util.find_spec("expecttest"):  # torch's test helpers derive fr
     stub.TestCase = unittest.TestCase
     sys.modules["expecttest"] = stub
 
-from torch.testing._internal.common_methods_invocations import op_db
+from torch.testing._internal.common_methods_invocations import op_db as op_db
 from torch.testing._internal.opinfo.core import DecorateInfo
 from torch.utils import _pytree as pytree
 
@@ -52,7 +52,7 @@ class Outcome:
     reason: str = ""
 
 
-class Calls(torch.nn.Module):
+class Calls(torch.nn.Module):  # type: ignore[misc]
     """Samples as a module: their tensors are the inputs, everything else is fixed."""
 
     def __init__(self, function: Any, given: list[Any]) -> None:

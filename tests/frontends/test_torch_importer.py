@@ -125,14 +125,22 @@ VIEWS = {
     "expand": lambda x: (x[:, None].expand(4, 3, 4), x.repeat(2, 3), x.repeat_interleave(2, dim=1)),
     "split": lambda x: (*x.split(3), *x.chunk(3, 1), *x.unbind(1), *x.tensor_split([1, 3])),
     "stack": lambda x: (torch.stack([x, x], 1), torch.cat([x, x[:1]]), torch.hstack([x, x]), torch.cat([x, x[:0]])),
-    "pad": lambda x: (F.pad(x, (1, 2, 0, 1)), F.pad(x, (-1, 2)), F.pad(x[None], (1, 2, 2, 1), mode="reflect"),
-                      F.pad(x[None], (1, 2), mode="replicate"), F.pad(x[None], (2, 1), mode="circular")),
+    "pad": lambda x: (
+        F.pad(x, (1, 2, 0, 1)),
+        F.pad(x, (-1, 2)),
+        F.pad(x[None], (1, 2, 2, 1), mode="reflect"),
+        F.pad(x[None], (1, 2), mode="replicate"),
+        F.pad(x[None], (2, 1), mode="circular"),
+    ),
     "triangles": lambda x: (x.tril(), x.triu(1), x.tril(-1), torch.tril_indices(3, 3)),
-    "scatters": lambda x: (torch.slice_scatter(x, x[:, :2], 1, 1, 4, 2), torch.select_scatter(x, x[0], 0, 2),
-                           torch.diagonal_scatter(x, x[0, :3], 1)),
+    "scatters": lambda x: (
+        torch.slice_scatter(x, x[:, :2], 1, 1, 4, 2),
+        torch.select_scatter(x, x[0], 0, 2),
+        torch.diagonal_scatter(x, x[0, :3], 1),
+    ),
     "permute": lambda x: (x.permute(1, 0), x[None].movedim(0, -1), x.mT, x[..., None].squeeze(-1), x.flatten()),
     "bits": lambda x: x.view(torch.int32),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -159,16 +167,27 @@ INDEXING = {
     "assign rows": lambda x, i, j: torch.ops.aten.index_put(x, [x[:, 0, 0] > -99], 2 * x),
     "assign": lambda x, i, j: torch.ops.aten.index_put(x, [x > 0], torch.tensor(5.0)),
     "select": lambda x, i, j: (x.index_select(1, j % 3), x.take(i), torch.take_along_dim(x, x.argsort(1), 1)),
-    "add": lambda x, i, j: (x.index_add(0, j % 3, x[:2], alpha=2), x.index_fill(1, j % 3, 9.0),
-                            x.index_copy(2, j % 3, x[:, :, :2])),
+    "add": lambda x, i, j: (
+        x.index_add(0, j % 3, x[:2], alpha=2),
+        x.index_fill(1, j % 3, 9.0),
+        x.index_copy(2, j % 3, x[:, :, :2]),
+    ),
     "gather": lambda x, i, j: x.gather(1, (i % 3)[:, :, None].expand(2, 2, 5)),
-    "scatter": lambda x, i, j: (x.scatter(0, (i % 3)[:, :, None], 5.0), x.scatter_add(1, (i % 3)[:, :, None], x[:2, :2, :1])),
+    "scatter": lambda x, i, j: (
+        x.scatter(0, (i % 3)[:, :, None], 5.0),
+        x.scatter_add(1, (i % 3)[:, :, None], x[:2, :2, :1]),
+    ),
     "reduce": lambda x, i, j: tuple(
         x.scatter_reduce(0, (i % 3)[:, :, None], x[:2, :2, :1], r, include_self=s)
-        for r in ("sum", "prod", "amax", "amin", "mean") for s in (True, False)),
+        for r in ("sum", "prod", "amax", "amin", "mean")
+        for s in (True, False)
+    ),
     "masked scatter": lambda x, i, j: x.masked_scatter(x > 0, torch.arange(60.0)),
-    "searchsorted": lambda x, i, j: (torch.searchsorted(x.sort(-1)[0], x), torch.bucketize(x, torch.tensor([-1.0, 0, 1]))),
-}  # fmt: skip
+    "searchsorted": lambda x, i, j: (
+        torch.searchsorted(x.sort(-1)[0], x),
+        torch.bucketize(x, torch.tensor([-1.0, 0, 1])),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", INDEXING)
@@ -186,15 +205,55 @@ def test_indices_bound_their_inputs():
 
 REDUCTIONS = {
     "sums": lambda x: (x.sum(), x.sum(1), x.sum((0, 2), True), x.mean(-1), x.prod(1), (x > 0).sum(0), x.nansum()),
-    "extremes": lambda x: (x.amax((0, 1)), x.min(), *x.max(1), *x.min(2, True), x.argmax(), x.argmin(1, True), *x.aminmax()),
-    "spread": lambda x: (x.var(), x.std(1), x.var(1, correction=0), *torch.var_mean(x, (0, 2), correction=2), x.std(0, False)),
-    "norms": lambda x: (x.norm(), x.norm(1, -1), x.norm(float("inf"), 0), torch.linalg.vector_norm(x, 3.0, 1), x.norm(0)),
+    "extremes": lambda x: (
+        x.amax((0, 1)),
+        x.min(),
+        *x.max(1),
+        *x.min(2, True),
+        x.argmax(),
+        x.argmin(1, True),
+        *x.aminmax(),
+    ),
+    "spread": lambda x: (
+        x.var(),
+        x.std(1),
+        x.var(1, correction=0),
+        *torch.var_mean(x, (0, 2), correction=2),
+        x.std(0, False),
+    ),
+    "norms": lambda x: (
+        x.norm(),
+        x.norm(1, -1),
+        x.norm(float("inf"), 0),
+        torch.linalg.vector_norm(x, 3.0, 1),
+        x.norm(0),
+    ),
     "running": lambda x: (x.cumsum(1), x.cumprod(0), x.logcumsumexp(2), *x.cummax(1), *x.cummin(0), x.diff(dim=1)),
-    "logic": lambda x: ((x > 0).any(), (x > 0).all(1), (x > 9).any(0, True), torch.count_nonzero(x > 0), x.logsumexp(1)),
-    "soft": lambda x: (x.softmax(-1), x.log_softmax(1), F.softmin(x, 0), F.normalize(x, dim=1), F.cosine_similarity(x, x + 1)),
-    "sorted": lambda x: (*torch.sort(x, dim=1, stable=True), *x.topk(2, 1), *x.topk(2, 0, largest=False), torch.argsort(x, dim=2, stable=True),
-                         *x.kthvalue(2, 1), *x.median(1), x.median(), x.quantile(0.3)),
-}  # fmt: skip
+    "logic": lambda x: (
+        (x > 0).any(),
+        (x > 0).all(1),
+        (x > 9).any(0, True),
+        torch.count_nonzero(x > 0),
+        x.logsumexp(1),
+    ),
+    "soft": lambda x: (
+        x.softmax(-1),
+        x.log_softmax(1),
+        F.softmin(x, 0),
+        F.normalize(x, dim=1),
+        F.cosine_similarity(x, x + 1),
+    ),
+    "sorted": lambda x: (
+        *torch.sort(x, dim=1, stable=True),
+        *x.topk(2, 1),
+        *x.topk(2, 0, largest=False),
+        torch.argsort(x, dim=2, stable=True),
+        *x.kthvalue(2, 1),
+        *x.median(1),
+        x.median(),
+        x.quantile(0.3),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
@@ -227,23 +286,66 @@ W = {shape: rand(*shape) for shape in [
 ]}  # fmt: skip
 POSITIVE = rand(4).abs()
 LAYERS = {
-    "conv": lambda x: (F.conv2d(x, W[6, 4, 3, 2], W[6,], 2, 1, 1), F.conv2d(x, W[4, 1, 3, 3], padding="same", groups=4),
-                       F.conv_transpose2d(x, W[4, 3, 3, 3], W[6,], 2, 1, 1, groups=2), F.conv1d(x[0], W[2, 8, 3], dilation=2)),
-    "pool": lambda x: (F.max_pool2d(x, 2), *F.max_pool2d(x, 3, 2, 1, return_indices=True), F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
-                       F.avg_pool2d(x, 2, count_include_pad=False), F.adaptive_avg_pool2d(x, (3, 4)), F.adaptive_avg_pool2d(x, 1),
-                       F.adaptive_max_pool2d(x, (2, 3))),
-    "norm": lambda x: (F.layer_norm(x, (8,), W[8,], W[8,]), F.group_norm(x, 2, W[4,]), F.instance_norm(x), F.rms_norm(x, (8, 8)),
-                       F.batch_norm(x, W[4,], POSITIVE, W[4,], W[4,]), F.local_response_norm(x, 3)),
-    "resize": lambda x: (F.interpolate(x, scale_factor=2), F.interpolate(x, size=(11, 5)), F.interpolate(x, (5, 9), mode="bilinear"),
-                         F.interpolate(x, (16, 16), mode="bilinear", align_corners=True), F.interpolate(x, (5, 9), mode="nearest-exact"),
-                         F.interpolate(x, (9, 9), mode="bicubic"), F.pixel_shuffle(x, 2), F.unfold(x, 3, padding=1)),
-    "activations": lambda x: (F.relu6(x), F.prelu(x, W[4,]), F.glu(x), F.hardswish(x), F.softplus(x, 2, 3), F.elu(x, 0.5), F.selu(x),
-                              F.mish(x), F.silu(x), F.gelu(x), F.gelu(x, approximate="tanh"), F.logsigmoid(x), F.softshrink(x, 0.2)),
-    "losses": lambda x: (F.mse_loss(x, x + 1), F.cross_entropy(x[:, :, 0, 0], torch.tensor([1, 3])), F.smooth_l1_loss(x, x * 2),
-                         F.binary_cross_entropy_with_logits(x, x.sigmoid()), F.kl_div(x, x.exp())),
-    "bags": lambda x: (F.embedding_bag(torch.tensor([[0, 1], [2, 2]]), W[4, 3]),
-                       F.embedding_bag(torch.tensor([0, 1, 2, 2, 3]), W[4, 3], torch.tensor([0, 2]), mode="sum")),
-}  # fmt: skip
+    "conv": lambda x: (
+        F.conv2d(x, W[6, 4, 3, 2], W[6,], 2, 1, 1),
+        F.conv2d(x, W[4, 1, 3, 3], padding="same", groups=4),
+        F.conv_transpose2d(x, W[4, 3, 3, 3], W[6,], 2, 1, 1, groups=2),
+        F.conv1d(x[0], W[2, 8, 3], dilation=2),
+    ),
+    "pool": lambda x: (
+        F.max_pool2d(x, 2),
+        *F.max_pool2d(x, 3, 2, 1, return_indices=True),
+        F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+        F.avg_pool2d(x, 2, count_include_pad=False),
+        F.adaptive_avg_pool2d(x, (3, 4)),
+        F.adaptive_avg_pool2d(x, 1),
+        F.adaptive_max_pool2d(x, (2, 3)),
+    ),
+    "norm": lambda x: (
+        F.layer_norm(x, (8,), W[8,], W[8,]),
+        F.group_norm(x, 2, W[4,]),
+        F.instance_norm(x),
+        F.rms_norm(x, (8, 8)),
+        F.batch_norm(x, W[4,], POSITIVE, W[4,], W[4,]),
+        F.local_response_norm(x, 3),
+    ),
+    "resize": lambda x: (
+        F.interpolate(x, scale_factor=2),
+        F.interpolate(x, size=(11, 5)),
+        F.interpolate(x, (5, 9), mode="bilinear"),
+        F.interpolate(x, (16, 16), mode="bilinear", align_corners=True),
+        F.interpolate(x, (5, 9), mode="nearest-exact"),
+        F.interpolate(x, (9, 9), mode="bicubic"),
+        F.pixel_shuffle(x, 2),
+        F.unfold(x, 3, padding=1),
+    ),
+    "activations": lambda x: (
+        F.relu6(x),
+        F.prelu(x, W[4,]),
+        F.glu(x),
+        F.hardswish(x),
+        F.softplus(x, 2, 3),
+        F.elu(x, 0.5),
+        F.selu(x),
+        F.mish(x),
+        F.silu(x),
+        F.gelu(x),
+        F.gelu(x, approximate="tanh"),
+        F.logsigmoid(x),
+        F.softshrink(x, 0.2),
+    ),
+    "losses": lambda x: (
+        F.mse_loss(x, x + 1),
+        F.cross_entropy(x[:, :, 0, 0], torch.tensor([1, 3])),
+        F.smooth_l1_loss(x, x * 2),
+        F.binary_cross_entropy_with_logits(x, x.sigmoid()),
+        F.kl_div(x, x.exp()),
+    ),
+    "bags": lambda x: (
+        F.embedding_bag(torch.tensor([[0, 1], [2, 2]]), W[4, 3]),
+        F.embedding_bag(torch.tensor([0, 1, 2, 2, 3]), W[4, 3], torch.tensor([0, 2]), mode="sum"),
+    ),
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -256,6 +358,30 @@ def test_recurrent_layers(kind):
     layer = getattr(torch.nn, kind)(5, 6, num_layers=2, bidirectional=True, batch_first=True)
     imported = check(layer.eval(), rand(3, 7, 5))
     assert ops(imported).count("dot_general") == 4 * (1 + 7)
+
+
+def test_every_core_operator_has_a_way():
+    """Mapped, taken apart by torch into what is mapped, or refused by name with a reason."""
+    from fstc.frontends.torch.decompose import decompositions, is_mapped
+
+    known, missing = decompositions(), []
+    for name in dir(torch.ops.aten):
+        packet = getattr(torch.ops.aten, name)
+        for overload in getattr(packet, "overloads", list)():
+            operator = getattr(packet, overload)
+            if torch.Tag.core in operator.tags and not is_mapped(operator) and operator not in known:
+                missing.append(str(operator))
+    assert not missing
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_gradients_of_pooling(counted):
+    backward = torch.ops.aten.avg_pool2d_backward
+    x = rand(2, 3, 7, 8)
+    grad = F.avg_pool2d(x, 3, 2, 1, count_include_pad=counted) * 2
+    check(lambda g, x: backward(g, x, [3, 3], [2, 2], [1, 1], False, counted, None), grad, x)
+    check(torch.ops.aten._adaptive_avg_pool2d_backward, rand(2, 3, 3, 4), x)
+    check(lambda x: (F.pdist(x), torch.cdist(x, x + 1, 1.0)), rand(5, 4))
 
 
 def test_training_with_a_loss():
@@ -381,13 +507,13 @@ def test_an_import_is_linear():
             return x
 
         program = exported(f, rand(4))
-        start = time.perf_counter()
+        start = time.process_time()
         import_program(program, "m.safetensors")
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(10)
-    small = min(seconds(100) for _ in range(3))
-    assert seconds(1000) < 25 * small
+    small = min(seconds(40) for _ in range(3))
+    assert seconds(400) < 25 * small
 
 
 def test_same_input_same_bytes():

@@ -6,6 +6,7 @@ the tensor, as mixed precision has it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from math import prod
 
@@ -17,6 +18,19 @@ def softmax(b: Builder, x: Val, axis: int) -> Val:
     def of(x: Val) -> Val:
         e = b.ew("exp", b.ew("sub", x, b.reduce("max", x, (axis,), keep=True)))
         return b.ew("div", e, b.reduce("sum", e, (axis,), keep=True))
+
+    return rounded_once(b, of, x)
+
+
+def safe_softmax(b: Builder, x: Val, axis: int) -> Val:
+    """Softmax that gives 0 in a row of -inf alone, where everything is masked; two choices a row are all it takes."""
+
+    def of(x: Val) -> Val:
+        peak = b.reduce("max", x, (axis,), keep=True)
+        peak = b.select(b.compare("EQ", peak, -math.inf), 0.0, peak)
+        e = b.ew("exp", b.ew("sub", x, peak))
+        total = b.reduce("sum", e, (axis,), keep=True)
+        return b.ew("div", e, b.select(b.compare("EQ", total, 0.0), 1.0, total))
 
     return rounded_once(b, of, x)
 

@@ -35,11 +35,11 @@ _OPERATORS = re.compile(
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _SYMBOLS = re.compile(r"(zu|z|s|u|zf|f)\d+")
 _NAMES = (
-    "Symbol Integer Rational Float positive integer nonnegative real nonzero finite True False Add Mul Pow Mod Max Min "
-    "FloorDiv ModularIndexing Where PythonMod CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow "
-    "FloatTrueDiv IntTrueDiv TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat Identity Abs floor ceiling "
-    "Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Not Piecewise "
-    "ExprCondPair BooleanTrue BooleanFalse true false Unequality Zero One NegativeOne precision "
+    "Symbol Integer Rational Float positive integer nonnegative real nonzero finite True False Add Mul Pow Mod Max "
+    "Min FloorDiv ModularIndexing PythonMod Where CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural "
+    "FloatPow FloatTrueDiv IntTrueDiv TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat Identity Abs floor "
+    "ceiling Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Not "
+    "Piecewise ExprCondPair BooleanTrue BooleanFalse true false Zero One NegativeOne precision "
     "IsNonOverlappingAndDenseIndicator int_oo oo"
 )
 _FUNCTIONS = frozenset(_NAMES.split())

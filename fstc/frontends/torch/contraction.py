@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val, common_shape
 from fstc.frontends.composed import normalize, products
+from fstc.frontends.composed.indexing import take
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
 from fstc.frontends.torch.context import Context, Handler, aten, each
@@ -69,6 +70,16 @@ def distances(cx: Context, x: Val, y: Val, order: float, *rest: object) -> Val:
     return norm_of(cx, gap, order, (gap.rank - 1,), False)
 
 
+def pair_distances(cx: Context, x: Val, order: float = 2.0) -> Val:
+    """Of all pairs of different rows, in the order of the upper triangle."""
+    import numpy as np
+
+    b = cx.b
+    first, second = (b.constant(i.astype(np.int64)) for i in np.triu_indices(x.shape[0], 1))
+    gap = b.ew("sub", take(b, x, first, 0, wrap=False), take(b, x, second, 0, wrap=False))
+    return norm_of(cx, gap, order, (1,), False)
+
+
 def cross(cx: Context, x: Val, y: Val, dim: int = -1) -> Val:
     def of(b: Builder, x: Val, y: Val) -> Val:
         shape = common_shape([x.shape, y.shape])
@@ -96,17 +107,19 @@ def attention(
     keys = Factor(k, (*range(k.rank - 2), k.rank - 1, k.rank - 2))
     scores = wide(b, products.matmul(b, q, keys))
     scores = b.ew("mul", scores, scale)
-    allowed = mask if mask is not None and mask.dtype == BOOL else None
     if is_causal:
         shape = scores.shape[-2:]
-        allowed = b.compare("GE", b.iota(I32, shape, 0), b.iota(I32, shape, 1))
-    if allowed is not None:
-        scores = b.select(b.broadcast(allowed, scores.shape), scores, -math.inf)
-    elif mask is not None:
-        scores = b.ew("add", scores, b.convert(mask, scores.dtype))
-    weights = normalize.softmax(b, scores, scores.rank - 1)
-    if allowed is not None and not is_causal:  # a row that sees nothing gives zeros in torch
-        weights = b.select(b.broadcast(b.reduce("or", allowed, [-1], keep=True), weights.shape), weights, 0.0)
+        mask = b.compare("GE", b.iota(I32, shape, 0), b.iota(I32, shape, 1))
+    if mask is None or (mask.dtype == BOOL and mask.known is not None and bool(mask.known.all())):
+        weights = normalize.softmax(b, scores, scores.rank - 1)
+    else:
+        if mask.dtype == BOOL:
+            scores = b.select(b.broadcast(mask, scores.shape), scores, -math.inf)
+        else:
+            scores = b.ew("add", scores, b.convert(mask, scores.dtype))
+        # a row of a causal mask sees its own place at least; in torch, a row that sees nothing gives zeros
+        soft = normalize.softmax if is_causal else normalize.safe_softmax
+        weights = soft(b, scores, scores.rank - 1)
     return products.matmul(b, b.convert(weights, q.dtype), v)
 
 
@@ -176,7 +189,8 @@ def convolution_backward(
 CONTRACTION: dict[str, Handler] = aten({
     **each("mm bmm matmul mv dot vdot", product), "linear": linear,
     "addmm": _added(product), "baddbmm": _added(product, True), "addmv": _added(product),
-    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross, "_cdist_forward": distances,
+    "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross,
+    "_cdist_forward": distances, "_pdist_forward": pair_distances,
     "scaled_dot_product_attention": attention,
     "convolution": convolution, "convolution_backward": convolution_backward,
 })  # fmt: skip

@@ -7,11 +7,12 @@ where it holds, which must be known; indices are broadcast together, and stand f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 from fstc.frontends.artefact import Unsupported
-from fstc.frontends.builder import Val, common_shape
-from fstc.frontends.composed.indexing import gather_elements, gather_nd, scatter_elements, scatter_nd, take
+from fstc.frontends.builder import Builder, Val, common_shape
+from fstc.frontends.composed.indexing import gather_elements, scatter_elements, take
 from fstc.frontends.torch.context import Argument, Context, Handler, aten
 from fstc.ir.types import BOOL, I64
 
@@ -38,13 +39,11 @@ def _expanded(cx: Context, x: Val, indices: Sequence[Val | None]) -> list[Val | 
 
 
 class _Advanced:
-    """x[indices] as positions along the indexed dimensions, which are moved to the front."""
+    """x[indices] as positions along the indexed dimensions."""
 
     def __init__(self, cx: Context, x: Val, indices: Sequence[Val | None]) -> None:
-        b = cx.b
-        full = _expanded(cx, x, indices)
+        b, full = cx.b, _expanded(cx, x, indices)
         self.indexed = [d for d, i in enumerate(full) if i is not None]
-        self.rest = [d for d in range(x.rank) if d not in self.indexed]
         found = [cx.index(i, x.shape[d]) for d, i in enumerate(full) if i is not None]
         self.shape = common_shape([i.shape for i in found])
         if len({i.dtype for i in found}) > 1:
@@ -54,15 +53,23 @@ class _Advanced:
             self.index = found[0]
         else:
             self.index = b.concat([b.expand(b.broadcast(i, self.shape), [-1]) for i in found], -1)
+        rest = [d for d in range(x.rank) if d not in self.indexed]
         adjacent = self.indexed == list(range(self.indexed[0], self.indexed[-1] + 1))
-        self.place = self.indexed[0] if adjacent else 0  # where the dimensions of the indices stand in the result
+        place = self.indexed[0] if adjacent else 0  # where the dimensions of the indices stand in the result
+        wide = range(place, place + len(self.shape))
+        self.windows = [d for d in range(len(rest) + len(self.shape)) if d not in wide]  # the rest, in the result
+        sizes = [x.shape[d] for d in rest]
+        self.result = [*sizes[:place], *self.shape, *sizes[place:]]
 
     @property
-    def result(self) -> list[int]:
-        """The order of (index dimensions, rest) in the result."""
-        wide, rest = len(self.shape), len(self.rest)
-        tail = list(range(wide, wide + rest))
-        return tail[: self.place] + list(range(wide)) + tail[self.place :]
+    def is_distinct(self) -> bool:
+        """Is it known that no element is named twice?"""
+        if prod(self.shape) <= 1:
+            return True
+        if self.index.known is None:
+            return False
+        vectors = self.index.known.reshape(prod(self.shape), -1)
+        return len({tuple(v) for v in vectors.tolist()}) == len(vectors)
 
 
 def index(cx: Context, x: Val, indices: Sequence[Val | None]) -> Val:
@@ -71,8 +78,12 @@ def index(cx: Context, x: Val, indices: Sequence[Val | None]) -> Val:
     a = _Advanced(cx, x, indices)
     if len(a.indexed) == 1:
         return take(cx.b, x, a.index, a.indexed[0], wrap=False)
-    moved = cx.b.transpose(x, [*a.indexed, *a.rest])
-    return cx.b.transpose(gather_nd(cx.b, moved, a.index, wrap=False), a.result)
+    return cx.b.op(
+        "gather", [x, a.index],
+        offset_dims=a.windows, collapsed_slice_dims=a.indexed, start_index_map=a.indexed,
+        index_vector_dim=len(a.shape),
+        slice_sizes=[min(n, 1) if d in a.indexed else n for d, n in enumerate(x.shape)],
+    )[0]  # fmt: skip
 
 
 def index_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, accumulate: bool = False) -> Val:
@@ -80,19 +91,20 @@ def index_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, a
     mask = next((i for i in indices if i is not None), None)
     if mask is not None and mask.dtype == BOOL and mask.known is None:
         return _masked_put(cx, x, indices, values, accumulate)
-    if all(i is None for i in indices):
+    if mask is None:
         new = b.broadcast(b.convert(values, x.dtype), x.shape)
         return b.ew("add", x, new) if accumulate else new
     a = _Advanced(cx, x, indices)
-    order = [*a.indexed, *a.rest]
-    moved = b.transpose(x, order)
-    vectors = a.index if len(a.indexed) > 1 else b.expand(a.index, [-1])
-    window = [*a.shape, *(x.shape[d] for d in a.rest)]
-    shaped = [window[d] for d in a.result]
-    updates = b.broadcast(b.convert(values, x.dtype), shaped)
-    updates = b.transpose(updates, [a.result.index(d) for d in range(len(window))])
-    put = scatter_nd(b, moved, vectors, updates, "add" if accumulate else "set", wrap=False)
-    return b.transpose(put, [order.index(d) for d in range(x.rank)])
+    updates = b.broadcast(b.convert(values, x.dtype), a.result)
+
+    def combined(b: Builder, old: Val, new: Val) -> Val:
+        return b.ew("add", old, new) if accumulate else new
+
+    return b.op(
+        "scatter", [x, a.index, updates], regions=[b.region((x.dtype, x.dtype), combined)],
+        update_window_dims=a.windows, inserted_window_dims=a.indexed, scatter_dims_to_operand_dims=a.indexed,
+        index_vector_dim=len(a.shape), unique_indices=a.is_distinct,
+    )[0]  # fmt: skip
 
 
 def _masked_put(cx: Context, x: Val, indices: Sequence[Val | None], values: Val, accumulate: bool) -> Val:
@@ -294,7 +306,8 @@ INDEXING: dict[str, Handler] = aten({
     "index.Tensor": index, "_unsafe_index.Tensor": index, "index_put": index_put,
     "_unsafe_index_put": index_put, "_index_put_impl": index_put, "gather": gather, "scatter": scatter,
     "scatter_add": scatter_add, "scatter_reduce": scatter_reduce, "index_select": index_select,
-    "index_add": index_add, "index_copy": index_copy, "index_reduce": index_reduce, "index_fill": index_fill, "embedding": embedding,
+    "index_add": index_add, "index_copy": index_copy, "index_reduce": index_reduce,
+    "index_fill": index_fill, "embedding": embedding,
     "take": take_, "masked_fill": masked_fill, "masked_scatter": masked_scatter, "one_hot": one_hot,
     "searchsorted": searchsorted, "bucketize": bucketize,
 })  # fmt: skip

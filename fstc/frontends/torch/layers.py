@@ -170,7 +170,7 @@ def adaptive_avg_pool(rank: int) -> Handler:
         found = wide(b, x)
         for _, (m, n) in zip(range(rank), zip(space, out, strict=True), strict=True):
             # contracts the first of the pooled dimensions and appends its averages: after all, the order is as before
-            weights = b.constant(_averages(m, n).astype(found.dtype.numpy()))
+            weights = b.constant(averages(m, n).astype(found.dtype.numpy()))
             found = products.dot(b, Factor(found), Factor(weights), contract=[(x.rank - rank, 0)])
         return b.convert(found, x.dtype)
 
@@ -199,7 +199,7 @@ def adaptive_max_pool(rank: int) -> Handler:
     return handler
 
 
-def _averages(extent: int, count: int) -> Any:
+def averages(extent: int, count: int) -> Any:
     """[extent, count]: the share of each element in each average."""
     import numpy as np
 

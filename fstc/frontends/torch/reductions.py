@@ -207,12 +207,8 @@ def log_softmax(cx: Context, x: Val, dim: int, *rest: object) -> Val:
 
 
 def safe_softmax(cx: Context, x: Val, dim: int, dtype: DType | None = None) -> Val:
-    """Softmax that gives 0 in a row of -inf alone."""
-    b = cx.b
     x = cx.result(x)
-    dead = b.reduce("and", b.compare("EQ", x, -math.inf), [dim], keep=True)
-    soft = normalize.softmax(b, x, axis(dim, x.rank))
-    return b.select(b.broadcast(dead, x.shape), 0.0, soft)
+    return normalize.safe_softmax(cx.b, x, axis(dim, x.rank)) if x.rank else cx.b.full(1, x.dtype, ())
 
 
 REDUCTIONS: dict[str, Handler] = aten({

@@ -10,6 +10,7 @@ from fstc.frontends.torch.bags import BAGS
 from fstc.frontends.torch.composites import COMPOSITES
 from fstc.frontends.torch.context import Handler
 from fstc.frontends.torch.contraction import CONTRACTION
+from fstc.frontends.torch.gradients import GRADIENTS
 from fstc.frontends.torch.higher_order import HIGHER_ORDER
 from fstc.frontends.torch.indexing import INDEXING
 from fstc.frontends.torch.layers import LAYERS
@@ -32,6 +33,7 @@ FAMILIES = (
     COMPOSITES,
     BAGS,
     RECURRENT,
+    GRADIENTS,
 )
 OPERATORS: dict[str, Handler] = {name: handler for family in FAMILIES for name, handler in family.items()}
 
