@@ -83,7 +83,10 @@ class Values:
             stop = {k for k, i in pattern.instances.items() if i.guarded or i.value in self.ctx.defined}
             order = pattern.reach((key,), stop)
             for k in order if len(order) > CHAIN else ():
-                self.at(pattern.instances[k].value, pattern.instances[k].at)
+                instance = pattern.instances[k]
+                # What is read at an index of run time waits for the gather that declares the index.
+                if not any(name in pattern.dynamic for i in instance.at for name in i.variables):
+                    self.at(instance.value, instance.at)
         return self.at(value, index)
 
     def _known(self, key: tuple[int, str]) -> str | None:

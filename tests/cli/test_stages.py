@@ -265,3 +265,28 @@ def test_verify_finds_a_wrong_kernel(fstc: Fstc, tmp_path: Path) -> None:
     assert done.code == 1
     assert "FAILED" in done.out
     assert done.out.splitlines()[3].startswith("BAD")
+
+
+def test_gathers_in_a_long_chain(fstc: Fstc, tmp_path: Path) -> None:
+    """What a gather reads lies at an index of run time, which is not there before the gather."""
+    lines = [f"  %g{n} = gather %x, %i {{{ROWS}}} : f32[8,4]" for n in range(9)]
+    lines += ["  %s0 = mul %g0, %w : f32[8,4]"]
+    for n in range(1, 9):
+        lines += [f"  %p{n} = mul %g{n}, %w : f32[8,4]", f"  %s{n} = add %s{n - 1}, %p{n} : f32[8,4]"]
+    for n in range(9):
+        lines += [f"  %h{n} = gather %s8, %j{n} {{{COLUMNS}}} : f32[8,2]"]
+    lines += ["  %t0 = neg %h0 : f32[8,2]"]
+    lines += [f"  %t{n} = add %t{n - 1}, %h{n} : f32[8,2]" for n in range(1, 9)]
+    indices = ", ".join(f"%j{n}: i64[2]" for n in range(9))
+    head = f"func @f(%x: f32[4,4], %i: i64[8], %w: f32[8,4], {indices}) -> (f32[8,2]) {{"
+    (tmp_path / "chain.fir").write_text("\n".join([head, *lines, "  return %t8", "}"]))
+    done = fstc("verify", "chain.fir", "--target", "host", "--orders", "forward")
+    assert done.code == 0, done.err
+
+
+ROWS = (
+    "offset_dims = [1], collapsed_slice_dims = [0], start_index_map = [0], index_vector_dim = 1, slice_sizes = [1, 4]"
+)
+COLUMNS = (
+    "offset_dims = [0], collapsed_slice_dims = [1], start_index_map = [1], index_vector_dim = 1, slice_sizes = [8, 1]"
+)
