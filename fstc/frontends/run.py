@@ -53,6 +53,9 @@ def import_model(path: Path | None, options: ImportOptions, file: str, format: s
     """The model as a simplified graph. ``path`` may be None when ``options.factory`` makes the model."""
     from fstc.frontends.passes.run import simplify
 
+    if path is not None and not path.is_file():
+        reason = "it is a folder" if path.is_dir() else "no such file"
+        raise FstcError(Diagnostic("FST0001", f"cannot read {path}: {reason}", file=str(path)))
     chosen = format or (TORCH if path is None else format_of(path))
     reader: Callable[[Path | None, ImportOptions, str], Imported] = _module(chosen).read
     return simplify(reader(path, options, file))

@@ -40,21 +40,33 @@ class UnknownExtent(Exception):
         self.names = names
 
 
+def extent_names(program: Program, names: list[str]) -> set[str]:
+    """The names in the symbolic extents of main's arguments."""
+    return {n for terms in _terms(program, names) for term in terms or () for n in _names(term)}
+
+
+def _terms(program: Program, names: list[str]) -> list[list[str] | None]:
+    """Per argument of main a term for each extent; None where all are numbers, or it is no tensor."""
+    specifications = iter(_specifications(program.main))
+    found: list[list[str] | None] = []
+    for name, type in zip(names, program.main.body.types, strict=True):
+        if not isinstance(type, TensorType) or DYNAMIC not in type.shape:
+            found.append(None)
+            continue
+        terms = next(specifications, None) or []
+        rank = type.rank
+        found.append(terms if len(terms) == rank else [f"{_identifier(name)}_{d}" for d in range(rank)])
+    return found
+
+
 def bound_shapes(program: Program, names: list[str], binds: Mapping[str, int]) -> list[Shape | None]:
     """The shape of each argument of main; None where it is no tensor. UnknownExtent where a name has no value."""
     wanted: dict[str, None] = {}
     found: list[Shape | None] = []
-    specifications = iter(_specifications(program.main))
-    for name, type in zip(names, program.main.body.types, strict=True):
-        if not isinstance(type, TensorType):
-            found.append(None)
+    for type, terms in zip(program.main.body.types, _terms(program, names), strict=True):
+        if not isinstance(type, TensorType) or terms is None:
+            found.append(type.shape if isinstance(type, TensorType) else None)
             continue
-        if DYNAMIC not in type.shape:
-            found.append(type.shape)
-            continue
-        terms = next(specifications, None) or []
-        if len(terms) != type.rank:
-            terms = [f"{_identifier(name)}_{d}" for d in range(type.rank)]
         shape = []
         for extent, term in zip(type.shape, terms, strict=True):
             missing = [n for n in _names(term) if n not in binds] if extent == DYNAMIC else []

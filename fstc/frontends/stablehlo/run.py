@@ -14,7 +14,7 @@ from fstc.frontends.artefact import Coverage, Imported, ImportOptions
 from fstc.frontends.builder import Builder, Val
 from fstc.frontends.emitter import LimitError
 from fstc.frontends.stablehlo.decode import Malformed, decode
-from fstc.frontends.stablehlo.extents import UnknownExtent, bound_shapes
+from fstc.frontends.stablehlo.extents import UnknownExtent, bound_shapes, extent_names
 from fstc.frontends.stablehlo.parse import load
 from fstc.frontends.stablehlo.program import Foreign, Program
 from fstc.frontends.stablehlo.table import TABLE
@@ -74,6 +74,10 @@ def _inputs(program: Program, b: Builder, path: Path, options: ImportOptions) ->
             help += f"; {PLATFORM} is the number of the platform, in the order of the export"
         message = f"{path.name} does not say {', '.join(missing)}"
         raise FstcError(Diagnostic("FST0805", message, file=str(path), help=help))
+    idle = options.binds.keys() - extent_names(program, names) - set(constants)
+    if idle:
+        message = f"no argument has an extent {', '.join(sorted(idle))}"
+        raise FstcError(Diagnostic("FST0805", message, file=str(path), help="leave that --bind away"))
     for name, type, shape, constant in zip(names, main.body.types, shapes, constants, strict=True):
         if not isinstance(type, TensorType) or shape is None:
             reason = type.reason if isinstance(type, Foreign) else "it is a tuple"
