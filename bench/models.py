@@ -62,7 +62,7 @@ def torch_model(module: str, name: str) -> Callable[[Path], tuple[Imported, floa
     def make(target: Path) -> tuple[Imported, float]:
         import torch
 
-        from fstc.frontends.torch.run import import_program
+        from fstc.frontends.torch.program import import_program
 
         model, args, *rest = getattr(import_module(f"tests.frontends.models.{module}"), name)()
         with torch.no_grad():
@@ -70,7 +70,7 @@ def torch_model(module: str, name: str) -> Callable[[Path], tuple[Imported, floa
         path = target.with_suffix(".pt2")
         torch.export.save(program, path)
         start = time.perf_counter()
-        imported = simplify(import_program(program, f"{name}.safetensors", path))
+        imported = simplify(import_program(program, f"{name}.safetensors", source=path))
         return imported, time.perf_counter() - start
 
     return make

@@ -48,25 +48,31 @@ class Collectives:
 
     def first_of(self, axes: frozenset[str]) -> list[str]:
         """Conditions for the one thread, of those that differ only in digits of other axes, that acts."""
-        tests: list[str] = []
-        tops = self.ctx.tops
         lanes = warps = 1
-        for axis, place in self.ctx.places.items():
+        for place in self.ctx.places.values():
             lanes *= place.lanes
             warps *= place.warps
-            if axis in axes:
-                continue
-            for source, stride, radix, level in (
-                ("lane", place.lane_stride, place.lanes, "lane"),
-                ("warp", place.warp_stride, place.warps, "warp"),
-                ("block", place.grid_stride, place.grid, "block"),
-            ):
-                if radix > 1:
-                    tests.append(f"{digit(source, stride, radix, stride * radix == tops[level])} == 0")
+        tests = self.zero(axes, ("lane", "warp", "block"))
         if lanes < 32:
             tests.append(f"lane < {lanes}")
         if warps < self.ctx.warps:
             tests.append(f"warp < {warps}")
+        return tests
+
+    def zero(self, axes: frozenset[str], levels: tuple[str, ...]) -> list[str]:
+        """Conditions that the digits of all other axes at these levels are 0."""
+        tests: list[str] = []
+        tops = self.ctx.tops
+        for axis, place in self.ctx.places.items():
+            if axis in axes:
+                continue
+            for source, stride, radix in (
+                ("lane", place.lane_stride, place.lanes),
+                ("warp", place.warp_stride, place.warps),
+                ("block", place.grid_stride, place.grid),
+            ):
+                if radix > 1 and source in levels:
+                    tests.append(f"{digit(source, stride, radix, stride * radix == tops[source])} == 0")
         return tests
 
     # -- within a warp ----------------------------------------------------------------------------------------

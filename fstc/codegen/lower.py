@@ -6,7 +6,9 @@ Example: a LayerNorm lowers to: array declarations; nest 0 (load, hold, partial 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+from msgspec.structs import replace
 
 from fstc.codegen.collectives import Collectives
 from fstc.codegen.context import Context, Level
@@ -16,7 +18,7 @@ from fstc.codegen.values import Values
 from fstc.ir.graph import Node
 from fstc.ir.indexing import scatter_target
 from fstc.ir.ops.opdef import Form
-from fstc.ir.pattern import Pattern, initials, operands, scan_index
+from fstc.ir.pattern import Key, Pattern, initials, operands, scan_index
 from fstc.plan.artefact import AxisPlace, Exchange, Hold, Nest
 from fstc.support.affine import linearize, ranged
 
@@ -56,6 +58,7 @@ class _Lowering:
         self.results: dict[int, tuple[str, tuple[str, ...]]] = {}
         self.values = Values(ctx, self.results)
         self.collectives = Collectives(ctx, self.values)
+        self.met: frozenset[str] = frozenset()  # conditions around the nest that is being written
 
     def run(self) -> list[Line | Block]:
         self._bases()
@@ -65,7 +68,8 @@ class _Lowering:
             finished: list[Node] = []
             for nest in self.ctx.nests:
                 if nest.phase == phase:
-                    self._nest(nest)
+                    for part, tests in self._apart(nest):
+                        self._nest(part, tests)
                     finished += [self.graph.nodes[n] for n in nest.reduces]
             reductions = [n for n in finished if n.op.form is Form.REDUCE]
             self.collectives.finish(reductions)
@@ -137,15 +141,42 @@ class _Lowering:
                 axes.update(dict.fromkeys(root.axes))
         return list(axes)
 
-    def _nest(self, nest: Nest) -> None:
-        """Guards of loop-less axes, serial loops, vector loops, roots; closed from the inside out."""
+    def _apart(self, nest: Nest) -> list[tuple[Nest, list[str]]]:
+        """The nest, and what of it only some blocks do, under the conditions that these meet.
+
+        That are stores that lack axes of the grid and need other loads than the rest: all blocks would load for one.
+
+        Example: of ``f32[32,128]`` all is stored, and its first row a second time.
+        """
+        pattern = self.pattern
+        roots = [r for r in pattern.roots if r.node in nest.reduces or (r.node < 0 and r.value in nest.stores)]
+        tests = {r.value: self.collectives.zero(frozenset(r.axes), ("block",)) for r in roots if r.node < 0}
+        loads = {r.value: self._loads(r.keys) for r in roots if r.node < 0}
+        everywhere = [r for r in roots if r.node >= 0 or not tests[r.value]]
+        known = self._loads(tuple(k for r in everywhere for k in r.keys))
+        few = [v for v in nest.stores if tests.get(v) and loads[v] - known]
+        if not everywhere or not few:
+            return [(nest, [])]
+        rest = replace(nest, stores=tuple(v for v in nest.stores if v not in few))
+        return [(rest, []), *((replace(nest, reduces=(), stores=(v,)), tests[v]) for v in few)]
+
+    def _loads(self, keys: tuple[Key, ...]) -> set[Key]:
+        return {k for k in self.pattern.reach(keys) if self.pattern.instances[k].role == "load"}
+
+    def _nest(self, nest: Nest, tests: Sequence[str] = ()) -> None:
+        """Guards of loop-less axes, serial loops, vector loops, roots; closed from the inside out.
+
+        ``tests``: further conditions of all of it.
+        """
         ctx = self.ctx
         axes = self._nest_axes(nest)
         self.values.tiles.clear()
         ctx.loops = {a: ("0", "0") for a in axes if ctx.places[a].per_thread == 1}
         top = Scope(names={a: ctx.bases[a] for a in axes if ctx.places[a].serial == 1})
         bound = {a for a in axes if ctx.places[a].per_thread == 1}
-        guards = [
+        guards = [*tests]
+        self.met = frozenset(tests)
+        guards += [
             f"{ctx.bases[a]} < {ctx.places[a].extent}"
             for a in axes
             if ctx.places[a].serial == 1 and ctx.places[a].covered > ctx.places[a].extent
@@ -303,7 +334,7 @@ class _Lowering:
 
     def _once(self, axes: frozenset[str], *items: Line | Block) -> Line | Block:
         """Several threads hold a value that lacks some parallel axes: the first of them stores it."""
-        tests = self.collectives.first_of(axes)
+        tests = [t for t in self.collectives.first_of(axes) if t not in self.met]
         if not tests:
             return items[0] if len(items) == 1 else Block("{", list(items))
         return Block(f"if ({' && '.join(tests)}) {{", list(items))

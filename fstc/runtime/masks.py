@@ -77,6 +77,8 @@ def _follow(graph: Graph, node: Node, read: Read, numbers: Numbers) -> Found:
             yield read._replace(value=node.outputs[0])
         else:
             yield Evidence(0)
+    elif node.op.form is Form.GATHER and read.value == node.inputs[0]:
+        yield read._replace(value=node.outputs[0])
     elif node.op.kind not in (Kind.REDUCTION, Kind.LIBRARY):  # how many places count, which is the last
         rule = RULES.get(node.op.name)
         if rule is None:

@@ -71,6 +71,12 @@ def test_cut_off_at_any_place(tmp_path: Path) -> None:
             pytest.fail(f"{length} of {len(whole)} bytes were taken for a model")
 
 
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(small("Relu").SerializeToString().replace(b"node_y", b"n\xff\xfe_y\xff"))
+    assert refused(path)[0] == "FST0802"
+
+
 def test_missing_file(tmp_path: Path) -> None:
     assert refused(tmp_path / "none.onnx")[0] == "FST0802"
 
@@ -381,6 +387,22 @@ def test_large_known_tensors_take_no_memory(tmp_path: Path, operator: str, weigh
     assert perf_counter() - start < 1
     assert len(imported.graph.nodes) < 8
     assert not imported.tensors
+
+
+def test_large_known_indices(tmp_path: Path) -> None:
+    """10^12 equal indices are one to look at; so are as many windows, or parts of a sequence."""
+    made = small("ConstantOfShape", "s", (), weights={"s": np.array([10**12])})
+    zero = onnx.numpy_helper.from_array(np.array([0]))
+    made.graph.node[0].attribute.append(helper.make_attribute("value", zero))
+    made.graph.input.append(value("x", [4]))
+    made.graph.node.append(node("Gather", "x y", "z"))
+    made.graph.node.append(node("ReduceMax", "z", "m", keepdims=0))
+    made.graph.output[0].CopyFrom(value("m", []))
+    assert read(save(made, tmp_path), ImportOptions(), "m.safetensors").graph.nodes
+    pool = small("AveragePool", "x", ((1, 1, 10**12),), kernel_shape=[3], pads=[1, 1])
+    assert refused(save(pool, tmp_path))[0] == "FST0808"
+    split = small("SplitToSequence", "x", ((10**12,),))
+    assert refused(save(split, tmp_path))[0] == "FST0808"
 
 
 def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

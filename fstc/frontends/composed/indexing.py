@@ -7,17 +7,24 @@ out of range are the model's mistake: reads are clamped, writes dropped. ``wrap=
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from fstc.frontends.builder import Builder, Val
 from fstc.ir.graph import Region
 from fstc.ir.types import I64, DType
 
+Array = Any  # numpy.ndarray
 COMBINE = {"add": "add", "mul": "mul", "min": "min", "max": "max"}
+
+
+def condensed(array: Array) -> Array:
+    """The elements without the repetitions of a broadcast: a tensor of 10^12 equal ones is one element."""
+    return array[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in array.strides)]
 
 
 def wrapped(b: Builder, indices: Val, extent: int) -> Val:
     """Indices with those below 0 counted from the end; nothing is left to do for unsigned or known ones."""
-    if indices.dtype.kind != "i" or (indices.known is not None and (indices.known >= 0).all()):
+    if indices.dtype.kind != "i" or (indices.known is not None and (condensed(indices.known) >= 0).all()):
         return indices
     if extent > 2 ** (8 * indices.dtype.size - 1) - 1:
         indices = b.convert(indices, I64)
@@ -107,7 +114,7 @@ def one_hot(b: Builder, indices: Val, depth: int, axis: int = -1) -> Val:
 
 def _wrapped_vectors(b: Builder, indices: Val, extents: Sequence[int]) -> Val:
     """Index vectors with negative entries counted from the end of their own dimension."""
-    if indices.dtype.kind != "i" or (indices.known is not None and (indices.known >= 0).all()):
+    if indices.dtype.kind != "i" or (indices.known is not None and (condensed(indices.known) >= 0).all()):
         return indices
     wide = b.convert(indices, I64)
     return b.select(b.compare("LT", wide, 0), b.ew("add", wide, b.ints(extents, I64)), wide)

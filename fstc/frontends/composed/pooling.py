@@ -11,10 +11,12 @@ from itertools import product
 from typing import Any
 
 from fstc.frontends.builder import Builder, Val
+from fstc.frontends.emitter import LimitError
 from fstc.ir.ops.opdef import OpError
 from fstc.ir.types import F32, I64
 
 Pairs = Sequence[tuple[int, int]]
+MOST_COUNTED = 1 << 24  # windows times elements, along one dimension
 MOST_POSITIONS = 1024  # of a window whose positions are visited one by one
 
 
@@ -142,6 +144,8 @@ def _counts(
     rank, found = len(sizes), np.ones([1] * len(sizes), np.int64)
     extents, outs = x.shape[x.rank - rank :], total.shape[x.rank - rank :]
     for d in range(rank):
+        if outs[d] * sizes[d] > MOST_COUNTED:
+            raise LimitError(f"counting what {outs[d]} windows of {sizes[d]} elements see")
         dilation = dilations[d] if dilations else 1
         places = np.arange(outs[d])[:, None] * strides[d] + np.arange(sizes[d]) * dilation - padding[d][0]
         low, high = counted[d]

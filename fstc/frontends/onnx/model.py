@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,35 @@ def read_model(path: Path) -> Model:
         raise unreadable(path, f"{str(error) or 'damaged'} ({len(data):,} bytes)") from None
     if not proto.HasField("graph") or not (proto.graph.node or proto.graph.output):
         raise unreadable(path, "it holds no graph")
+    if not all(isinstance(text, str) for text in _texts(proto)):  # what is no UTF-8 comes as bytes
+        raise unreadable(path, "a name in it is no UTF-8 text")
     return Model(path, proto, opsets_of(path, proto.opset_import), _functions(path, proto))
+
+
+def _texts(proto: Proto) -> Iterator[object]:
+    """All names of a model."""
+    todo = [proto.graph, *proto.functions]
+    for entry in (*proto.opset_import, *(o for f in proto.functions for o in f.opset_import)):
+        yield entry.domain
+    for function in proto.functions:
+        yield from (function.domain, function.name, *function.input, *function.output)
+    while todo:
+        body = todo.pop()
+        yield body.name
+        for node in body.node:
+            yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+            for attribute in node.attribute:
+                yield from (attribute.name, attribute.ref_attr_name)
+                todo += [attribute.g] if attribute.HasField("g") else []
+        if body.DESCRIPTOR.name != "GraphProto":
+            continue
+        for value in (*body.input, *body.output, *body.value_info):
+            yield value.name
+            yield from (dim.dim_param for dim in value.type.tensor_type.shape.dim)
+        for tensor in body.initializer:
+            yield tensor.name
+            yield from (text for entry in tensor.external_data for text in (entry.key, entry.value))
+        yield from (sparse.values.name for sparse in body.sparse_initializer)
 
 
 def opsets_of(path: Path, imports: Any) -> dict[str, int]:

@@ -56,10 +56,12 @@ def transpose_moved(rw: Rewriter, node: Node) -> int | None:
 
 
 def plain_broadcast(rw: Rewriter, node: Node) -> int | None:
-    """One that repeats nothing and keeps the order of the dimensions is a reshape."""
-    dims = list(node.attr("dims"))
-    same = rw.type(node.inputs[0]).elements == rw.type(node.outputs[0]).elements
-    return rw.reshape(node.inputs[0], rw.shape(node.outputs[0])) if same and dims == sorted(dims) else None
+    """One that repeats nothing is a reshape, after a transpose where it changes the order of the dimensions."""
+    (x,), dims, result = node.inputs, node.attr("dims"), rw.type(node.outputs[0])
+    if rw.type(x).elements != result.elements or not result.elements:
+        return None
+    order = sorted(range(len(dims)), key=dims.__getitem__)
+    return rw.reshape(rw.transpose(x, order), result.shape)
 
 
 def broadcast_moved(rw: Rewriter, node: Node) -> int | None:

@@ -26,6 +26,7 @@ from fstc.frontends.onnx.operators.refused import REFUSED
 from fstc.frontends.onnx.operators.resampling import RESAMPLING
 from fstc.frontends.onnx.operators.shapes import SHAPES
 from fstc.frontends.onnx.operators.signal import SIGNAL
+from fstc.frontends.onnx.operators.training import TRAINING
 
 FAMILIES: tuple[tuple[str, Mapping[str, Handler]], ...] = (
     ("element-wise", ELEMENTWISE),
@@ -41,6 +42,7 @@ FAMILIES: tuple[tuple[str, Mapping[str, Handler]], ...] = (
     ("onnxruntime's own", CONTRIBUTED),
     ("resampling", RESAMPLING),
     ("signals", SIGNAL),
+    ("optimisers", TRAINING),
     ("recurrent", RECURRENT),
     ("quantised", QUANTIZED),
     ("control flow and sequences", CONTROL),

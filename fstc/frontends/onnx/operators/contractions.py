@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val
 from fstc.frontends.composed import products
 from fstc.frontends.composed.products import Factor
@@ -15,6 +16,7 @@ from fstc.frontends.onnx.operators.elementwise import same_types
 from fstc.frontends.onnx.problems import wrong
 from fstc.ir.types import I64
 
+MOST_DIAGONAL = 1 << 16
 AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 
 
@@ -180,6 +182,8 @@ def _diagonal(b: Builder, x: Val, labels: str) -> tuple[Val, str]:
             extent = x.shape[i]
             if x.shape[j] != extent:
                 raise wrong(f"the letter {c!r} has extents {extent} and {x.shape[j]}")
+            if extent > MOST_DIAGONAL:
+                raise Unsupported(f"a diagonal of {extent} elements")
             order = [d for d in range(x.rank) if d not in (i, j)]
             rest = [x.shape[d] for d in order]
             flat = b.reshape(b.transpose(x, [i, j, *order]), [extent * extent, *rest])

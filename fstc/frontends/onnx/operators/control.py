@@ -15,6 +15,7 @@ from fstc.frontends.onnx.problems import Beyond, DataDependent, wrong
 from fstc.ir.types import BOOL, I64
 
 MOST_TRIPS = 1 << 15
+MOST_ITEMS = 1 << 16
 
 
 def if_(n: Node) -> list[Entry]:
@@ -168,6 +169,8 @@ def split_to_sequence(n: Node) -> Items:
     b, x, keep = n.b, n[0], n.integer("keepdims", 1)
     axis = n.axis(n.integer("axis", 0), x.rank)
     extent = x.shape[axis]
+    if extent > MOST_ITEMS:
+        raise Beyond(f"a sequence of up to {extent:,} parts")
     if n.get(1) is None:
         parts = [b.slice_axis(x, axis, i, i + 1) for i in range(extent)]
         return Items(tuple(parts if keep else (b.squeeze(p, [axis]) for p in parts)))

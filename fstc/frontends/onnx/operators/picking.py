@@ -24,7 +24,7 @@ def _indices(n: Node, index: int) -> Val:
 
 def _in_range(indices: Val, extent: int) -> None:
     """Known indices outside are the model's mistake; others are only seen when it runs."""
-    known = indices.known
+    known = None if indices.known is None else indexing.condensed(indices.known)
     if known is not None and known.size and (int(known.min()) < -extent or int(known.max()) >= extent):
         raise wrong(f"an index is {int(known.min())} or {int(known.max())}, the axis has {extent}")
 

@@ -16,7 +16,7 @@ from fstc.frontends.onnx.node import Handler, Node
 from fstc.frontends.onnx.problems import Beyond, wrong
 
 DIRECTIONS = ("forward", "reverse", "bidirectional")
-MOST_STEPS = 1 << 16
+MOST_STEPS = 1 << 14
 # Activation names in small letters: a function of (alpha, beta), and what those are when nothing is said.
 Parametric = Callable[[float, float], Activation]
 ACTIVATIONS: Mapping[str, tuple[Parametric, float, float]] = {

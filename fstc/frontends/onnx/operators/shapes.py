@@ -130,7 +130,7 @@ def mel_weights(n: Node) -> Val:
 
     bins, length, rate = (int(n.scalar(i, w, 0)) for i, w in enumerate(("num_mel_bins", "dft_length", "sample_rate")))
     lower, upper = float(n.scalar(3, "lower_edge_hertz", 0.0)), float(n.scalar(4, "upper_edge_hertz", 0.0))
-    if not (0 < bins <= 1 << 12 and 0 < length <= 1 << 20 and rate > 0):
+    if not (0 < bins <= 1 << 12 and 0 < length <= (1 << 24) // bins and rate > 0):
         raise wrong(f"{bins} mel bins of a DFT of {length} samples at {rate} Hz")
     low, high = (2595 * np.log10(1 + edge / 700) for edge in (lower, upper))
     edges = 700 * (np.power(10, (low + (high - low) / (bins + 2) * np.arange(bins + 2)) / 2595) - 1)
