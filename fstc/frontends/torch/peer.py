@@ -12,7 +12,7 @@ from typing import Any
 
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.torch.program import output_names
-from fstc.frontends.torch.run import export, load, words
+from fstc.frontends.torch.run import export, load, silent, words
 from fstc.frontends.torch.tensors import array_of, tensor_of
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -29,7 +29,8 @@ def run_program(program: Any, feeds: Mapping[str, Any]) -> list[Any]:
     """The program functional, node by node in torch, so that what it mutates comes out as results."""
     import torch
 
-    functional = program.run_decompositions({})
+    with silent("torch"):
+        functional = program.run_decompositions({})
     placeholders = [n for n in functional.graph.nodes if n.op == "placeholder"]
     values = [
         _value(functional, node, spec, feeds)

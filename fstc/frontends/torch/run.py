@@ -34,7 +34,7 @@ def load(path: Path) -> Any:
     if not path.is_file():
         raise _unreadable(path, "there is no such file")
     try:
-        with checked(path) as safe, _silent("torch.export"):
+        with checked(path) as safe, silent("torch.export"):
             return torch.export.load(str(safe))
     except Refused as error:
         raise _unreadable(path, str(error)) from None
@@ -48,7 +48,7 @@ def export(factory: str) -> Any:
 
     module, args, kwargs = made(factory)
     try:
-        with torch.no_grad(), _silent("torch"):
+        with torch.no_grad(), silent("torch"):
             return torch.export.export(module, tuple(args), dict(kwargs))
     except Exception as error:
         help = "torch.export.export must take the module with these inputs"
@@ -80,7 +80,7 @@ def words(error: Exception) -> str:
 
 
 @contextmanager
-def _silent(logger: str) -> Iterator[None]:
+def silent(logger: str) -> Iterator[None]:
     """Torch logs a traceback before it raises; the message has it all."""
     import warnings
 
