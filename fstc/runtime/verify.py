@@ -246,7 +246,7 @@ class _Run:
 
     def _passes(self, feeds: Feeds, checker: Checker) -> bool:
         """Whether every kernel keeps to its memory and its barriers; one that does not stays off the bare memory."""
-        watched = _Watched(self.codegen, checker)
+        watched = Watched(self.codegen, checker)
         try:
             execute(self.graph, self.codegen, watched, feeds, self.constants)
         except LaunchFault as fault:
@@ -277,7 +277,7 @@ class _Run:
 
 
 @dataclass
-class _Watched:
+class Watched:
     """A launcher that has the checker run every kernel and keeps what it counted, by number of the step."""
 
     codegen: Codegen

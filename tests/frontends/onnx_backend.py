@@ -119,15 +119,21 @@ def run(
     observe: Observer = lambda found: None,
 ) -> list[Array]:
     """The outputs; Refused where fstc does not take the model. ``observe`` is shown the coverage."""
+    with loaded(model, inputs) as (found, folder, feeds):
+        observe(found.coverage)
+        return [np.asarray(x) for x in target(found, folder, feeds)]
+
+
+@contextmanager
+def loaded(model: onnx.ModelProto, inputs: Sequence[Array]) -> Iterator[tuple[Imported, Path, dict[int, Array]]]:
+    """The model imported for these inputs, a folder to work in, and the inputs by value."""
     model = modern(model)
     stored = {t.name for t in model.graph.initializer}
     names = [v.name for v in model.graph.input if v.name not in stored]
     arrays = dict(zip(names, map(plain, inputs), strict=False))
     with imported(model, arrays) as (found, folder):
-        observe(found.coverage)
         graph = found.graph
-        feeds = {v: arrays[graph.values[v].name] for v in graph.inputs}
-        return [np.asarray(x) for x in target(found, folder, feeds)]
+        yield found, folder, {v: arrays[graph.values[v].name] for v in graph.inputs}
 
 
 def plain(x: Any) -> Any:

@@ -94,8 +94,21 @@ def outcomes(names: Iterable[str] | None = None, target: Target = on_reference) 
     return made
 
 
+def listed(page: str) -> dict[str, str]:
+    """The reasons that the page gives, by case: what ``outcome`` has to say of it."""
+    found: dict[str, str] = {}
+    for line in page.partition(HEADING)[2].splitlines():
+        row = re.fullmatch(r"\| (.*) \| (\d+) \| (.*) \|", line)
+        if row:
+            names = row[3].split(", ")
+            assert len(names) == int(row[2]), line
+            found |= {f"test_{name}": row[1] for name in names}
+    return found
+
+
 # -- the page ----------------------------------------------------------------------------------------------------------
 
+HEADING = "## Node tests"
 INTRODUCTION = """# ONNX
 
 `fstc import model.onnx` reads opsets {oldest} to {newest}. Symbolic extents get values with `--bind N=8`.
@@ -128,10 +141,11 @@ def page(found: Outcomes) -> str:
     ]
     lines += ["| operator | mapped as | ops |", "|---|---|---|"]
     lines += [f"| `{name}` | {_how(name, found)} | {_ops(name, found)} |" for name in _operators(found)]
-    lines += ["", "## Node tests", ""]
+    lines += ["", HEADING, ""]
     lines += [
         f"Of {len(found.results)} node tests of onnx {onnx.__version__}, {passed} pass on the reference evaluator.",
         f"Tests of older opsets are converted to {OLDEST} first; inputs that decide on shapes are given as constants.",
+        f"The same {passed} pass on the host target: planned, compiled for the CPU, run kernel for kernel and checked.",
         "The others:",
     ]
     lines += ["", "| reason | tests | |", "|---|---:|---|"]
