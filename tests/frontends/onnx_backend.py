@@ -184,12 +184,11 @@ def check_case(
     data_sets: Sequence[Any],
     rtol: float,
     atol: float,
-    target: Target = on_reference,
     observe: Observer = lambda found: None,
 ) -> None:
-    """A test case of onnx.backend.test; AssertionError where outputs differ."""
+    """A test case of onnx.backend.test on the reference evaluator; AssertionError where outputs differ."""
     from onnx.backend.test.runner import Runner
 
     for inputs, outputs in data_sets:
-        found = run(model, inputs, target, observe)
+        found = run(model, inputs, observe=observe)
         Runner.assert_similar_outputs([plain(x) for x in outputs], found, rtol, atol)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,7 +16,7 @@ import onnx
 
 from fstc.frontends.artefact import REFUSED
 from fstc.frontends.onnx.operators import FAMILIES, OPERATORS
-from tests.frontends.onnx_backend import Refused, Target, check_case, on_reference
+from tests.frontends.onnx_backend import Observer, Refused, check_case
 
 PASSED = ""
 DIFFERENT: Mapping[str, str] = {
@@ -58,11 +58,11 @@ def cases() -> Mapping[str, Any]:
         return {c.name: c for c in sorted(load_model_tests(kind="node"), key=lambda c: str(c.name))}
 
 
-def outcome(name: str, target: Target = on_reference, observe: Callable[[Any], None] = lambda coverage: None) -> str:
+def outcome(name: str, observe: Observer = lambda coverage: None) -> str:
     """PASSED, or why not; AssertionError for a difference that is not in the table."""
     case = cases()[name]
     try:
-        check_case(case.model, case.data_sets, case.rtol, case.atol, target, observe)
+        check_case(case.model, case.data_sets, case.rtol, case.atol, observe)
     except Refused as error:
         return reason(str(error))
     except AssertionError:
@@ -81,7 +81,7 @@ def reason(text: str) -> str:
     return text
 
 
-def outcomes(names: Iterable[str] | None = None, target: Target = on_reference) -> Outcomes:
+def outcomes() -> Outcomes:
     made = Outcomes()
 
     def observe(coverage: Any) -> None:
@@ -89,8 +89,8 @@ def outcomes(names: Iterable[str] | None = None, target: Target = on_reference) 
             made.how.setdefault(row.operator, set()).update(row.how)
             made.into.setdefault(row.operator, set()).update(row.into)
 
-    for name in cases() if names is None else names:
-        made.results[name] = outcome(name, target, observe)
+    for name in cases():
+        made.results[name] = outcome(name, observe)
     return made
 
 
