@@ -88,7 +88,7 @@ def in_float64(module: Any, args: Any, kwargs: Any) -> Any:
 
 
 def judge(ours: Any, theirs: Any, truth: Any) -> None:
-    """Where torch has numbers: no further from float64 than four times torch's own result, or than rounding explains."""
+    """No further from float64 than four times torch's own result, or than rounding explains; no NaN but torch's."""
     assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
     if ours.dtype.name not in STEP:
         np.testing.assert_array_equal(ours, theirs)

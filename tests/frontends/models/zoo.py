@@ -285,9 +285,6 @@ BOTH: dict[str, Callable[[], Made]] = {
                   projection_dim=32),
     "blip": of("BlipForImageTextRetrieval", both, {}, text_config={**_TEXT_PART, "encoder_hidden_size": 32},
         vision_config=VISION),
-    "align": of("AlignModel", lambda: {**text(), **image(32)}, {}, text_config=_TEXT_PART, projection_dim=80,
-                vision_config={"width_coefficient": 0.25, "depth_coefficient": 0.5, "image_size": 32,
-                "hidden_dim": 80}),
     "trocr": of("TrOCRForCausalLM", text, SEQUENCES),
     "lxmert": of("LxmertModel", lambda: {**text(), "visual_feats": torch.randn(2, 5, 16), "visual_pos": torch.rand(2,
         5, 4)},
@@ -315,12 +312,6 @@ SERIES: dict[str, Callable[[], Made]] = {
         "past_observed_mask": torch.ones(2, 19), "future_values": torch.randn(2, 6),
         "future_time_features": torch.randn(2, 6, 2)}, {}, prediction_length=6, context_length=12, num_time_features=2,
         d_model=16, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16, decoder_ffn_dim=16, use_cache=False),
-    "autoformer": of("AutoformerModel", lambda: {
-        "past_values": torch.randn(2, 19), "past_time_features": torch.randn(2, 19, 2),
-        "past_observed_mask": torch.ones(2, 19), "future_values": torch.randn(2, 6),
-        "future_time_features": torch.randn(2, 6, 2)}, {}, prediction_length=6, context_length=12, num_time_features=2,
-        d_model=24, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=16, decoder_ffn_dim=16, use_cache=False,
-        label_length=6),
 }  # fmt: skip
 
 FAMILIES: dict[str, Callable[[], Made]] = {
