@@ -43,7 +43,11 @@ def main() -> int:
             print(f"{found[-1]} ({time.monotonic() - before:.1f} s)", flush=True)
     shares = sorted(g.share for g in found)
     print(f"{len(found)} graphs, {time.monotonic() - start:.0f} s, {len(prices.placed)} patterns placed")
-    print(f"share of the optimum's gain: average {mean(shares):.4f}, worst {shares[0]:.4f}")
+    undecided = [g for g in found if not g.proved]
+    proved = min(g.share for g in found if g.proved)
+    print(f"share of the optimum's gain: average {mean(shares):.4f}, worst {proved:.4f} of those decided")
+    for gain in undecided:
+        print(f"undecided, at least {gain.share:.4f}: seed {gain.seed}")
     for low, high in zip(EDGES, (*EDGES[1:], float("inf")), strict=True):
         print(f"  from {low:<5g} {sum(low <= s < high for s in shares):4d}")
     for gain in sorted(found, key=lambda g: g.share)[: chosen.worst]:

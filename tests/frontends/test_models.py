@@ -11,6 +11,8 @@ from tests.cli.conftest import ROOT, Fstc
 
 HUGGING = ("bert", "gpt2", "llama", "t5", "marian", "whisper", "conformer", "vit", "clip", "mamba")
 PLAIN = ("crnn", "dien", "dlrm")
+STRATEGIES = ("none", "classic", "stitch")
+PAGE = ROOT / "docs" / "models.md"
 JAX = ("bert_layer", "bert_layer_grad", "resnet_block", "resnet_block_grad", "adamw_step", "gru_scan")
 
 
@@ -22,10 +24,12 @@ def through_every_command(fstc: Fstc, fir: str, peer: str) -> None:
     done = fstc("verify", fir, "--target", "host", "--against", peer, "--format", "json")
     assert done.code == 0, (done.err, done.out[-3000:])
     assert json.loads(done.out)["ok"]
-    kernels = {}
-    for strategy, figures in json.loads(fstc("plan", fir, "--compare", "--format", "json").out)["strategies"].items():
-        kernels[strategy] = figures["kernels"]
-    assert kernels["stitch"] <= kernels["classic"] <= kernels["none"]
+    found = json.loads(fstc("plan", fir, "--compare", "--format", "json").out)["strategies"]
+    kernels, moved = ([found[s][figure] for s in STRATEGIES] for figure in ("kernels", "bytes"))
+    assert kernels == sorted(kernels, reverse=True)
+    row = next(line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{stem}` "))
+    shown = [cell.strip() for cell in row.split("|")[5:11]]
+    assert shown == [*map(str, kernels), *(f"{size / 1e6:.1f}" for size in moved)], "python bench/models.py --write"
 
 
 def imported_from_torch(fstc: Fstc, monkeypatch: pytest.MonkeyPatch, module: str, name: str) -> str:

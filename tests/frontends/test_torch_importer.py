@@ -195,12 +195,6 @@ def test_indexing(name):
     check(INDEXING[name], rand(3, 4, 5), ROWS, COLUMNS)
 
 
-def test_indices_bound_their_inputs():
-    imported = check(lambda w, i: F.embedding(i.view(-1).int(), w), rand(10, 4), torch.tensor([[1, 2], [3, 9]]))
-    hints = {imported.graph.values[i].name: dict(imported.graph.values[i].attrs) for i in imported.graph.inputs}
-    assert list(hints.values())[1] == {"low": 0, "high": 10}
-
-
 # -- reductions, sorting, products -------------------------------------------------------------------------------------
 
 REDUCTIONS = {

@@ -12,7 +12,8 @@ from math import prod
 from fstc.device.device import Device
 from fstc.ir.graph import Graph, Node
 from fstc.ir.ops.opdef import Form
-from fstc.plan.work import slots_of
+from fstc.plan.code import REDUCE
+from fstc.plan.work import slots, slots_of
 
 WHOLE = frozenset(
     (
@@ -31,14 +32,18 @@ WHOLE = frozenset(
 
 
 def least_work(graph: Graph, device: Device) -> dict[int, float]:
-    """Per element-wise node: its slots times the elements that differ and are wanted by every plan."""
+    """Per node: its slots times the elements that differ and are wanted by every plan; of a reduction, all it reads."""
     varies = _varying(graph)
     wanted = _wanted(graph)
-    found = {}
+    found: dict[int, float] = {}
     for node in graph.nodes:
-        if node.op.form is Form.ELEMENTWISE and wanted[node.outputs[0]]:
+        if not wanted[node.outputs[0]]:
+            continue
+        if node.op.form is Form.ELEMENTWISE:
             shape = graph.type(node.outputs[0]).shape
             found[node.id] = prod(shape[d] for d in varies[node.outputs[0]]) * slots_of(node.op, device)
+        elif node.op.form is Form.REDUCE:
+            found[node.id] = graph.type(node.inputs[0]).elements * slots(device)[REDUCE]
     return found
 
 

