@@ -31,7 +31,7 @@ from fstc.frontends.passes.run import simplify  # noqa: E402
 PAGE = ROOT / "docs" / "models.md"
 BEGIN, END = "<!-- output of: python bench/models.py --verify --write -->\n", "<!-- end -->"
 TORCH = {
-    "hugging": ("bert", "gpt2", "llama", "t5", "marian", "whisper", "conformer", "vit", "clip", "mamba"),
+    "hugging": ("bert", "bert_base", "gpt2", "llama", "t5", "marian", "whisper", "conformer", "vit", "clip", "mamba"),
     "plain": ("crnn", "dien", "dlrm"),
 }
 JAX = ("bert_layer", "bert_layer_grad", "resnet_block", "resnet_block_grad", "adamw_step", "gru_scan")

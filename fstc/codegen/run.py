@@ -56,8 +56,7 @@ def generate(graph: Graph, plan: Plan, device: Device) -> tuple[Codegen, dict[st
         view = view_of(kernel, lowered, planned, name)
         params = tuple(
             Param(mode=mode, dtype=planned.type(v).dtype.name, elements=planned.type(v).elements)
-            for mode, values in (("read", lowered.reads), (written(planned, lowered), lowered.writes))
-            for v in values
+            for v, mode in (*((v, "read") for v in lowered.reads), *((v, written(planned, v)) for v in lowered.writes))
         )
         digest = _identity(view, kernel, params)
         if digest in seen:
@@ -105,10 +104,10 @@ def _step(step: object, index: dict[tuple[int, int], int]) -> Step:
     )
 
 
-def written(region: Graph, lowered: Lowered) -> str:
-    """How a kernel's results come to be: a scatter updates a copy of its operand, and has no other result."""
-    producers = [region.values[v].node for v in lowered.writes]
-    return "update" if any(n >= 0 and region.nodes[n].op.form is Form.SCATTER for n in producers) else "write"
+def written(region: Graph, value: int) -> str:
+    """How a result comes to be: a scatter updates a copy of its operand."""
+    producer = region.values[value].node
+    return "update" if producer >= 0 and region.nodes[producer].op.form is Form.SCATTER else "write"
 
 
 def _safe(name: str) -> str:

@@ -89,8 +89,9 @@ def constants(device: Device) -> dict[str, float]:
 
 def replaced(graph: Graph, kernel: Kernel) -> tuple[int, ...]:
     """Values that a kernel updates in place: the operands of its scatters, in the order of what it writes."""
-    nodes = {n for p in kernel.parts for n in p.nodes if graph.nodes[n].op.form is Form.SCATTER}
-    return tuple(graph.nodes[n].inputs[0] for n in sorted(nodes))
+    producers = [graph.values[v].node for p in kernel.parts for v in p.outputs]
+    nodes = dict.fromkeys(n for n in producers if n >= 0 and graph.nodes[n].op.form is Form.SCATTER)
+    return tuple(graph.nodes[n].inputs[0] for n in nodes)
 
 
 def _steps(

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import ROOT, Fstc
 
-HUGGING = ("bert", "gpt2", "llama", "t5", "marian", "whisper", "conformer", "vit", "clip", "mamba")
+HUGGING = ("bert", "bert_base", "gpt2", "llama", "t5", "marian", "whisper", "conformer", "vit", "clip", "mamba")
 PLAIN = ("crnn", "dien", "dlrm")
 STRATEGIES = ("none", "classic", "stitch")
 PAGE = ROOT / "docs" / "models.md"

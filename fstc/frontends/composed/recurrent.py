@@ -62,8 +62,12 @@ def lstm(
     activations: Sequence[Activation] = (sigmoid, tanh, tanh),
     peepholes: Sequence[Val] | None = None,
     coupled: bool = False,
+    projection: Val | None = None,
 ) -> tuple[Val, Val, Val]:
-    """All outputs, the last h and the last c. ``peepholes`` [H] of i, o, f; ``coupled``: the forget gate is 1 - i."""
+    """All outputs, the last h and the last c. ``peepholes`` [H] of i, o, f; ``coupled``: the forget gate is 1 - i.
+
+    ``projection`` [P, H] makes h of what the output gate lets through; ``r`` is [gates * H, P] then, and c is given.
+    """
     steps, h, inputs = _begin(b, x, weights, h, (weights.wb, weights.rb))
     c = c if c is not None else _zeros(b, h)
     gate, squash, last = activations
@@ -80,6 +84,7 @@ def lstm(
         if peepholes:
             part["o"] = b.ew("add", part["o"], b.ew("mul", fresh, peepholes[1]))
         made = b.ew("mul", gate(b, _clipped(b, part["o"], walk)), last(b, fresh))
+        made = made if projection is None else _product(b, made, projection)
         found[t], h = _kept(b, keep, made, h)
         c = fresh if keep is None else b.select(keep, fresh, c)
     return _stacked(b, found, h, steps), h, c

@@ -5,18 +5,17 @@ Example: ``CONTRACTION["aten.addmm"](cx, bias, x, w, 1, 1)``. A product reads tr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 from fstc.frontends.artefact import Unsupported
 from fstc.frontends.builder import Builder, Val, common_shape
-from fstc.frontends.composed import normalize, products
+from fstc.frontends.composed import products
 from fstc.frontends.composed.indexing import take
 from fstc.frontends.composed.precision import wide
 from fstc.frontends.composed.products import Factor
 from fstc.frontends.torch.context import Context, Handler, aten, each
 from fstc.frontends.torch.reductions import norm_of
-from fstc.ir.types import BOOL, F32, I32, DType
+from fstc.ir.types import BOOL, F32, DType
 
 
 def product(cx: Context, x: Val, y: Val, dtype: DType | None = None) -> Val:
@@ -93,44 +92,6 @@ def cross(cx: Context, x: Val, y: Val, dim: int = -1) -> Val:
     return cx.pointwise(of, x, y, once=True)
 
 
-def attention(
-    cx: Context, q: Val, k: Val, v: Val, mask: Val | None = None, dropout: float = 0.0, is_causal: bool = False,
-    scale: float | None = None, enable_gqa: bool = False,
-) -> Val:  # fmt: skip
-    """softmax(q k^T * scale + mask) v; narrow floats stay in f32 between the two products."""
-    b = cx.b
-    if dropout:
-        raise Unsupported("dropout: random numbers differ from framework to framework")
-    scale = 1.0 / math.sqrt(q.shape[-1]) if scale is None else scale
-    if enable_gqa and q.shape[-3] != k.shape[-3]:
-        k, v = _repeated_heads(cx, k, q.shape[-3]), _repeated_heads(cx, v, q.shape[-3])
-    keys = Factor(k, (*range(k.rank - 2), k.rank - 1, k.rank - 2))
-    scores = wide(b, products.matmul(b, q, keys))
-    scores = b.ew("mul", scores, scale)
-    if is_causal:
-        shape = scores.shape[-2:]
-        mask = b.compare("GE", b.iota(I32, shape, 0), b.iota(I32, shape, 1))
-    if mask is None or (mask.dtype == BOOL and mask.known is not None and bool(mask.known.all())):
-        weights = normalize.softmax(b, scores, scores.rank - 1)
-    else:
-        if mask.dtype == BOOL:
-            scores = b.select(b.broadcast(mask, scores.shape), scores, -math.inf)
-        else:
-            scores = b.ew("add", scores, b.convert(mask, scores.dtype))
-        # a row of a causal mask sees its own place at least; in torch, a row that sees nothing gives zeros
-        soft = normalize.softmax if is_causal else normalize.safe_softmax
-        weights = soft(b, scores, scores.rank - 1)
-    return products.matmul(b, b.convert(weights, q.dtype), v)
-
-
-def _repeated_heads(cx: Context, x: Val, heads: int) -> Val:
-    """Each head of keys or values for as many heads of queries as share it."""
-    *batch, own, rows, columns = x.shape
-    wider = cx.b.expand(x, [x.rank - 2])
-    wider = cx.b.broadcast(wider, (*batch, own, heads // own, rows, columns))
-    return cx.b.reshape(wider, (*batch, heads, rows, columns))
-
-
 def convolution(
     cx: Context, x: Val, weight: Val, bias: Val | None, stride: Sequence[int], padding: Sequence[int],
     dilation: Sequence[int], transposed: bool, output_padding: Sequence[int], groups: int,
@@ -159,18 +120,20 @@ def convolution_backward(
 ) -> tuple[Val | None, Val | None, Val | None]:  # fmt: skip
     """Gradients of input, weight and bias, those that ``mask`` asks for."""
     b, space = cx.b, weight.rank - 2
-    if transposed:
-        raise Unsupported("the gradient of a transposed convolution")
     stride, padding, dilation = (_each(v, space) for v in (stride, padding, dilation))
     of_bias = b.reduce("sum", grad, [0, *range(2, grad.rank)]) if mask[2] else None
     of_input = of_weight = None
-    if mask[0]:
-        edges, extra = [(p, p) for p in padding], []
+    edges = [(p, p) for p in padding]
+    if mask[0] and transposed:
+        of_input = products.convolution(b, grad, weight, None, stride, edges, dilation, groups)
+    elif mask[0]:
+        extra = []
         for d in range(space):
             reach = (grad.shape[2 + d] - 1) * stride[d] - 2 * padding[d] + dilation[d] * (weight.shape[2 + d] - 1) + 1
             extra.append(x.shape[2 + d] - reach)
         of_input = products.convolution_transposed(b, grad, weight, None, stride, edges, extra, dilation, groups)
     if mask[1]:
+        x, grad = (grad, x) if transposed else (x, grad)  # what is wide, and what one window of it makes
         high = [
             (weight.shape[2 + d] - 1) * dilation[d] + (grad.shape[2 + d] - 1) * stride[d] + 1 - x.shape[2 + d]
             - padding[d] for d in range(space)
@@ -191,6 +154,5 @@ CONTRACTION: dict[str, Handler] = aten({
     "addmm": _added(product), "baddbmm": _added(product, True), "addmv": _added(product),
     "addbmm": _added(_summed, True), "addr": _added(outer), "outer": outer, "ger": outer, "linalg_cross": cross,
     "_cdist_forward": distances, "_pdist_forward": pair_distances,
-    "scaled_dot_product_attention": attention,
     "convolution": convolution, "convolution_backward": convolution_backward,
 })  # fmt: skip

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from fstc.frontends.torch.table import HIGHER_ORDER, OPERATORS
+from fstc.support.diagnostics import Diagnostic, FstcError
 
 
 def is_mapped(operator: Any) -> bool:
@@ -34,6 +35,8 @@ ALIASING = frozenset(_ALIASING.split())
 # By the schema these write into nothing, but they do when this argument says that they train.
 WRITES = {"aten.batch_norm.default": 5, "aten.instance_norm.default": 5}
 HARMLESS = ("aten.detach_.default",)
+AUTOCAST = "wrap_with_autocast"  # its conversions stand nowhere before torch has traced the region
+LONGEST = 400  # characters of the framework's own words
 
 
 @cache
@@ -46,7 +49,21 @@ def decompositions() -> dict[Any, Any]:
     for operator, function in global_decomposition_table["post_autograd"].items():
         if isinstance(operator, torch._ops.OpOverload) and not is_mapped(operator):
             found.setdefault(operator, function)
-    return {op: f for op, f in found.items() if not is_mapped(op) or str(op) in ALIASING}
+    found = {op: f for op, f in found.items() if not is_mapped(op) or str(op) in ALIASING}
+    found[torch.ops.aten.view.default] = _viewed
+    return found
+
+
+def _viewed(x: Any, shape: Any) -> Any:
+    """A view, or the copy that it is where a decomposition has left other strides than the traced operator."""
+    import torch
+
+    try:
+        with torch._C._DisableTorchDispatch():
+            x.view(shape)
+    except RuntimeError:
+        return torch.ops.aten._unsafe_view.default(x.contiguous(), shape)
+    return NotImplemented
 
 
 def decomposed(program: Any) -> Any:
@@ -55,13 +72,24 @@ def decomposed(program: Any) -> Any:
 
     if not any(needs_work(node) for node in _nodes(program.graph_module)):
         return program
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return program.run_decompositions(decompositions())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return program.run_decompositions(decompositions())
+    except Exception as error:  # an operator that torch lacks for a type, or one that was not made to be traced
+        raise FstcError(Diagnostic("FST0804", f"torch cannot take the program apart: {words(error)}")) from None
+
+
+def words(error: Exception) -> str:
+    """What a framework says, on one line and not longer than a message should be."""
+    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def needs_work(node: Any) -> bool:
     """Does the node write into a tensor, or call what the table lacks?"""
+    if getattr(node.target, "__name__", "") == AUTOCAST:
+        return True
     if not hasattr(node.target, "_schema"):
         return hasattr(node.target, "_ophandle") or (str(node.target).startswith("torch.ops.") and not _is_graph(node))
     name = str(node.target)

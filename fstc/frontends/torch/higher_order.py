@@ -20,7 +20,7 @@ MOST_TRIPS = 100_000
 
 
 def _region(c: Converter, *args: Any, **kwargs: Any) -> Any:
-    """What stands before the graph says how torch runs it (gradients, autocast, checkpoints); behind it, its values."""
+    """What stands before the graph says how torch runs it (gradients, checkpoints); behind it, its values."""
     at = next((i for i, a in enumerate(args) if hasattr(a, "graph")), None)
     if at is None:
         raise Unsupported("no graph among its arguments")
@@ -85,7 +85,7 @@ def _several(found: Any) -> list[Any]:
 
 HIGHER_ORDER: dict[str, Callable[..., Any]] = {
     **each(
-        "wrap_with_set_grad_enabled wrap_with_autocast wrap wrap_activation_checkpoint tag_activation_checkpoint "
+        "wrap_with_set_grad_enabled wrap wrap_activation_checkpoint tag_activation_checkpoint "
         "invoke_subgraph hints_wrapper strict_mode inductor_compiled_code", _region,
     ),
     "cond": _cond, "while_loop": _while, "scan": _scan, "map_impl": _map, "map": _map,

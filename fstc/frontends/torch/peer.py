@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fstc.frontends.artefact import Unsupported
+from fstc.frontends.torch.decompose import words
 from fstc.frontends.torch.program import output_names
-from fstc.frontends.torch.run import export, load, silent, words
+from fstc.frontends.torch.run import export, load, silent
 from fstc.frontends.torch.tensors import array_of, tensor_of
 from fstc.support.diagnostics import Diagnostic, FstcError
 
@@ -29,8 +30,11 @@ def run_program(program: Any, feeds: Mapping[str, Any]) -> list[Any]:
     """The program functional, node by node in torch, so that what it mutates comes out as results."""
     import torch
 
-    with silent("torch"):
-        functional = program.run_decompositions({})
+    try:
+        with silent("torch"):
+            functional = program.run_decompositions({})
+    except Exception as error:
+        raise FstcError(Diagnostic("FST0810", f"torch cannot make the model functional: {words(error)}")) from None
     placeholders = [n for n in functional.graph.nodes if n.op == "placeholder"]
     values = [
         _value(functional, node, spec, feeds)

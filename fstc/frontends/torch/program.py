@@ -2,7 +2,8 @@
 
 Example: ``import_program(torch.export.export(module, args), "model.safetensors").graph``. Inputs are the tensors that
 the user gives, by the names that the program has for them. Outputs are the user's tensors in order, then what the
-program writes into buffers and inputs (``NAME.updated``); None and numbers among the outputs are left out.
+program writes into buffers and inputs (``NAME.updated``) and gradients (``NAME.gradient``); None and numbers among the
+outputs are left out.
 Parameters, buffers and constants are stored under their own names, shared ones once.
 """
 
@@ -190,7 +191,8 @@ def _outputs(program: Any, found: Sequence[Any]) -> list[tuple[str, Any]]:
             if isinstance(value, Val | Unknown) and name:
                 user.append((name, value))
         elif isinstance(value, Val | Unknown):
-            written.append((f"{spec.target}.updated", value))
+            suffix = "gradient" if spec.kind.name.startswith("GRADIENT") else "updated"
+            written.append((f"{spec.target}.{suffix}", value))
     return [*user, *written]
 
 

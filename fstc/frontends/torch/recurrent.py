@@ -13,8 +13,8 @@ from fstc.frontends.composed import recurrent
 from fstc.frontends.composed.recurrent import Walk, Weights
 from fstc.frontends.torch.context import Context, Handler, aten
 
-# One direction of one layer: outputs of all steps and the last states.
-Cell = Callable[[Val, Weights, Sequence[Val], Walk], tuple[Val, ...]]
+# One direction of one layer: outputs of all steps and the last states. Behind the weights: an LSTM's projection.
+Cell = Callable[[Val, Weights, Sequence[Val], Sequence[Val], Walk], tuple[Val, ...]]
 
 
 def _layers(
@@ -22,9 +22,7 @@ def _layers(
     ways: int, batch_first: bool,
 ) -> list[Val]:  # fmt: skip
     """Outputs of the last layer, and each state of all layers and directions stacked, as torch has them."""
-    b, each = cx.b, 4 if biases else 2
-    if len(params) != each * count * ways or params[1].shape[1] != states[0].shape[2]:
-        raise Unsupported("a recurrent layer whose state is projected")
+    b, each = cx.b, len(params) // (count * ways)
     x = b.transpose(x, (1, 0, 2)) if batch_first else x
     last: list[list[Val]] = [[] for _ in states]
     for layer in range(count):
@@ -32,8 +30,9 @@ def _layers(
         for way in range(ways):
             at = layer * ways + way
             first = [b.squeeze(b.slice_axis(s, 0, at, at + 1), [0]) for s in states]
-            weights = Weights(*params[at * each : (at + 1) * each])
-            y, *after = cell(x, weights, first, Walk(reverse=way == 1))
+            own = params[at * each : (at + 1) * each]
+            weights = Weights(*own[: 4 if biases else 2])
+            y, *after = cell(x, weights, own[4 if biases else 2 :], first, Walk(reverse=way == 1))
             outputs.append(y)
             for kept, state in zip(last, after, strict=True):
                 kept.append(b.expand(state, [0]))
@@ -53,8 +52,8 @@ def lstm(
 ) -> list[Val]:  # fmt: skip
     _refuse_dropout(dropout, train, layers)
 
-    def cell(x: Val, w: Weights, first: Sequence[Val], walk: Walk) -> tuple[Val, ...]:
-        return recurrent.lstm(cx.b, x, w, first[0], first[1], walk)
+    def cell(x: Val, w: Weights, more: Sequence[Val], first: Sequence[Val], walk: Walk) -> tuple[Val, ...]:
+        return recurrent.lstm(cx.b, x, w, first[0], first[1], walk, projection=more[0] if more else None)
 
     return _layers(cx, cell, x, states, params, biases, layers, 1 + bidirectional, batch_first)
 
@@ -71,11 +70,11 @@ def _one_state(cell_of: Callable[[Context], Cell]) -> Handler:
 
 
 def _gru(cx: Context) -> Cell:
-    return lambda x, w, first, walk: recurrent.gru(cx.b, x, w, first[0], walk)
+    return lambda x, w, more, first, walk: recurrent.gru(cx.b, x, w, first[0], walk)
 
 
 def _rnn(activation: recurrent.Activation) -> Callable[[Context], Cell]:
-    return lambda cx: lambda x, w, first, walk: recurrent.rnn(cx.b, x, w, first[0], walk, activation=activation)
+    return lambda cx: lambda x, w, more, first, walk: recurrent.rnn(cx.b, x, w, first[0], walk, activation=activation)
 
 
 RECURRENT: dict[str, Handler] = aten({

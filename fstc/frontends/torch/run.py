@@ -7,7 +7,7 @@ inputs instead.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module as import_python
 from pathlib import Path
@@ -15,10 +15,9 @@ from typing import Any
 
 from fstc.frontends.artefact import Imported, ImportOptions
 from fstc.frontends.torch.archive import Refused, checked
+from fstc.frontends.torch.decompose import words
 from fstc.frontends.torch.program import import_program
 from fstc.support.diagnostics import Diagnostic, FstcError
-
-LONGEST = 400  # characters of the framework's own words
 
 
 def read(path: Path | None, options: ImportOptions, file: str) -> Imported:
@@ -63,7 +62,7 @@ def made(factory: str) -> tuple[Any, Any, Any]:
     if not name or not function.isidentifier():
         raise _failed(f"{factory!r} is not package.module:function")
     try:
-        found = getattr(import_python(name), function)()
+        found = _seeded(getattr(import_python(name), function))
     except Exception as error:
         raise _failed(f"{factory}: {type(error).__name__}: {words(error)}") from None
     if isinstance(found, tuple) and len(found) in (2, 3) and isinstance(found[0], torch.nn.Module):
@@ -73,10 +72,17 @@ def made(factory: str) -> tuple[Any, Any, Any]:
     raise _failed(f"{factory} returns {type(found).__name__}, expected (module, inputs) or (module, inputs, keywords)")
 
 
-def words(error: Exception) -> str:
-    """What a framework says, on one line and not longer than a message should be."""
-    text = " ".join(line.strip() for line in str(error).splitlines() if line.strip()) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+def _seeded(function: Callable[[], Any]) -> Any:
+    """What it returns where random numbers begin anew: a later call of the same factory makes the same weights."""
+    import random
+
+    import numpy as np
+    import torch
+
+    torch.manual_seed(0)
+    np.random.seed(0)
+    random.seed(0)
+    return function()
 
 
 @contextmanager

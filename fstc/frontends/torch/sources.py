@@ -125,7 +125,7 @@ SOURCES: dict[str, Handler] = aten({
     "full": full, "full_like": full, "fill": full, "new_full": lambda cx, x, shape, value, *rest:
     full(cx, shape, value),
     **each("zeros zeros_like new_zeros empty empty_like new_empty empty_strided new_empty_strided "
-                    "empty_permuted zero _efficientzerotensor", filled(0)),
+                    "empty_permuted zero _efficientzerotensor _new_zeros_with_same_feature_meta", filled(0)),
     **each("ones ones_like new_ones", filled(1)),
     "arange.start_step": arange, "arange.start": arange_start, "arange.default": arange_default, "eye": eye,
     "linspace.default": linspace, "scalar_tensor": scalar_tensor, "_local_scalar_dense": item, "item": item,

@@ -6,6 +6,7 @@ Example: ``OPERATORS["aten.mul"](cx, x, y)``. Families stand in modules of their
 from __future__ import annotations
 
 from fstc.frontends.torch.arithmetic import ACTIVATIONS, ARITHMETIC
+from fstc.frontends.torch.attention import ATTENTION
 from fstc.frontends.torch.bags import BAGS
 from fstc.frontends.torch.composites import COMPOSITES
 from fstc.frontends.torch.context import Handler
@@ -28,6 +29,7 @@ FAMILIES = (
     SORTING,
     INDEXING,
     CONTRACTION,
+    ATTENTION,
     LAYERS,
     SOURCES,
     COMPOSITES,
