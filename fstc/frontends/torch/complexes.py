@@ -249,6 +249,18 @@ def fft_to_real(cx: Context, x: Complex, dims: Sequence[int], mode: int, extent:
     return _turned(cx, found, last, extent, 1, twice * _scale(mode, extent)).re
 
 
+def angle_of_real(cx: Context, x: Val) -> Val:
+    b, x = cx.b, cx.val(x, cx.dtype)
+    half = b.select(b.compare("LT", x, 0.0), b.full(math.pi, x.dtype, x.shape), 0.0)
+    return b.select(b.compare("NE", x, x), x, half)
+
+
+REAL: dict[str, Handler] = aten({
+    "angle": angle_of_real, **each("conj_physical _conj_physical", lambda cx, x: x),
+})  # fmt: skip
+"""Operators about complex numbers that real ones are given to."""
+
+
 def complex_table(real: dict[str, Handler]) -> dict[str, Handler]:
     """Operators on complex numbers; ``real``: those on real ones, which treat both parts where they only move them."""
     moved = (
