@@ -16,9 +16,9 @@ from typing import Any
 
 from fstc.frontends.artefact import Coverage, Unsupported
 from fstc.frontends.builder import Val
+from fstc.frontends.torch.complexes import Complex, constant, real_dtype
 from fstc.frontends.torch.context import Context, Handler
-from fstc.frontends.torch.table import HIGHER_ORDER, OPERATORS
-from fstc.frontends.torch.tensors import array_of
+from fstc.frontends.torch.table import COMPLEX, HIGHER_ORDER, OPERATORS
 from fstc.frontends.torch.types import dtype_from_torch
 from fstc.ir.ops.opdef import Kind, OpError
 from fstc.ir.types import TensorType
@@ -76,7 +76,7 @@ class Converter:
 
         for name in path.split("."):
             module = getattr(module, name)
-        return self.cx.b.constant(array_of(module), path) if isinstance(module, torch.Tensor) else module
+        return constant(self.cx, module, path) if isinstance(module, torch.Tensor) else module
 
     def _call(self, node: Any, env: Mapping[Any, Any]) -> Any:
         args, kwargs = _mapped(node.args, env), _mapped(node.kwargs, env)
@@ -103,7 +103,7 @@ class Converter:
                 result = HIGHER_ORDER[name](self, *args, **kwargs)
                 self.coverage.mapped(name, ())
                 return result
-            handler = _handler(name)
+            handler = _handler(name, COMPLEX if _is_complex(node, (args, kwargs)) else OPERATORS)
             result = handler(cx, *_arguments(node.target, args, kwargs))
             result = self._checked(node, result)
         made = cx.b.since(before)
@@ -114,7 +114,7 @@ class Converter:
         """What the handler may ask for beside its arguments."""
         found = node.meta.get("val")
         several = isinstance(found, tuple | list)
-        self.cx.types = tuple(self._type(v) for v in (found if several else (found,)))
+        self.cx.types = tuple(self._type(v, parts=True) for v in (found if several else (found,)))
         self.cx.used = (True,)
         if several:
             read = {user.args[1] for user in node.users if user.target is operator.getitem}
@@ -123,13 +123,15 @@ class Converter:
         first = node.args[0].meta.get("val") if node.args and hasattr(node.args[0], "meta") else None
         self.cx.strides = _strides(first)
 
-    def _type(self, val: Any) -> TensorType | None:
+    def _type(self, val: Any, parts: bool = False) -> TensorType | None:
+        """``parts``: of a complex tensor the type of its parts."""
         import torch
 
         if not isinstance(val, torch.Tensor) or val.layout != torch.strided:
             return None
         try:
-            return TensorType(dtype_from_torch(val.dtype), tuple(self.extent(n) for n in val.shape))
+            dtype = (real_dtype(val.dtype) if parts else None) or dtype_from_torch(val.dtype)
+            return TensorType(dtype, tuple(self.extent(n) for n in val.shape))
         except Unsupported:
             return None
 
@@ -206,11 +208,19 @@ def _place(node: Any) -> str:
     return f"{node.name} ({where})" if where else str(node.name)
 
 
-def _handler(name: str) -> Handler:
-    found = OPERATORS.get(name) or OPERATORS.get(name.rpartition(".")[0])
+def _handler(name: str, table: Mapping[str, Handler]) -> Handler:
+    found = table.get(name) or table.get(name.rpartition(".")[0])
     if found is None:
-        raise Unsupported("no mapping")
+        raise Unsupported("no mapping" if table is OPERATORS else "no mapping for complex numbers")
     return found
+
+
+def _is_complex(node: Any, args: Any) -> bool:
+    """Do complex numbers go in or come out?"""
+    results = _flat(node.meta.get("val"))
+    return any(isinstance(x, Complex | complex) for x in _leaves(args)) or any(
+        real_dtype(getattr(v, "dtype", None)) is not None for v in results
+    )
 
 
 def _arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
@@ -222,7 +232,9 @@ def _arguments(target: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> l
         if argument.name in PLACEMENT:
             continue
         value = args[i] if i < len(args) else kwargs.get(argument.name, argument.default_value)
-        found.append(dtype_from_torch(value) if isinstance(value, torch.dtype) else value)
+        if isinstance(value, torch.dtype):
+            value = real_dtype(value) or dtype_from_torch(value)
+        found.append(value)
     return found
 
 

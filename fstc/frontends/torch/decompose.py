@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from fstc.frontends.torch.table import HIGHER_ORDER, OPERATORS
+from fstc.frontends.torch.table import COMPLEX, HIGHER_ORDER, OPERATORS
 from fstc.support.diagnostics import Diagnostic, FstcError
 
 
 def is_mapped(operator: Any) -> bool:
     name = str(operator)
-    return name in OPERATORS or name.rpartition(".")[0] in OPERATORS
+    return any(key in table for key in (name, name.rpartition(".")[0]) for table in (OPERATORS, COMPLEX))
 
 
 # Views of a kept operator could alias its input, which torch does not allow: these are always taken apart.

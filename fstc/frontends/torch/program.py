@@ -18,10 +18,10 @@ from typing import Any
 from fstc.frontends.artefact import Coverage, Imported, Unsupported
 from fstc.frontends.builder import Builder, Val
 from fstc.frontends.emitter import LimitError
+from fstc.frontends.torch.complexes import Complex, constant
 from fstc.frontends.torch.context import Context
 from fstc.frontends.torch.convert import Converter, Unknown
 from fstc.frontends.torch.decompose import decomposed
-from fstc.frontends.torch.tensors import array_of
 from fstc.frontends.torch.types import dtype_from_torch
 from fstc.ir.types import TensorType
 from fstc.support.diagnostics import Diagnostic, FstcError
@@ -138,7 +138,7 @@ class _Inputs:
 
     def __init__(self, program: Any, converter: Converter) -> None:
         self.program, self.converter = program, converter
-        self.stored: dict[Any, Val] = {}  # by memory and layout
+        self.stored: dict[Any, Val | Complex] = {}  # by memory and layout
 
     def values(self) -> list[Any]:
         nodes = [n for n in self.program.graph.nodes if n.op == "placeholder"]
@@ -174,7 +174,7 @@ class _Inputs:
         try:
             key = (tensor.data_ptr(), tensor.dtype, tuple(tensor.shape), tuple(tensor.stride()))
             if not tensor.numel() or key not in self.stored:
-                self.stored[key] = self.converter.cx.b.constant(array_of(tensor), name)
+                self.stored[key] = constant(self.converter.cx, tensor, name)
         except Unsupported as error:
             return Unknown(f"{name} is {error}")
         return self.stored[key]
@@ -188,9 +188,9 @@ def _outputs(program: Any, found: Sequence[Any]) -> list[tuple[str, Any]]:
     for spec, value in zip(specs, found, strict=True):
         if spec.kind.name in ("USER_OUTPUT", "LOSS_OUTPUT"):
             name = next(names)
-            if isinstance(value, Val | Unknown) and name:
+            if isinstance(value, Val | Complex | Unknown) and name:
                 user.append((name, value))
-        elif isinstance(value, Val | Unknown):
+        elif isinstance(value, Val | Complex | Unknown):
             suffix = "gradient" if spec.kind.name.startswith("GRADIENT") else "updated"
             written.append((f"{spec.target}.{suffix}", value))
     return [*user, *written]
@@ -216,7 +216,10 @@ def output_names(program: Any) -> list[str]:
     return found
 
 
-def _tensor(name: str, value: Val | Unknown, file: str) -> Val:
+def _tensor(name: str, value: Val | Complex | Unknown, file: str) -> Val:
+    if isinstance(value, Complex):
+        help = "return torch.view_as_real of it"
+        raise FstcError(Diagnostic("FST0803", f"the output {name} is complex", file=file, help=help))
     if isinstance(value, Unknown):
         code = "FST0806" if "depends on data" in value.reason else "FST0803"
         raise FstcError(Diagnostic(code, f"the output {name} has no static type: {value.reason}", file=file))

@@ -138,6 +138,4 @@ SOURCES: dict[str, Handler] = aten({
                     "binomial rrelu_with_noise rrelu_with_noise_functional", refused(RANDOM)),
     **each("masked_select unique_dim _unique2 unique_consecutive nonzero_static argwhere bincount "
                     "repeat_interleave.Tensor", refused(DEPENDS)),
-    **each("_fft_r2c _fft_c2r _fft_c2c complex view_as_real view_as_complex polar imag",
-           refused("complex numbers")),
 })  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 from fstc.frontends.torch.arithmetic import ACTIVATIONS, ARITHMETIC
 from fstc.frontends.torch.attention import ATTENTION
 from fstc.frontends.torch.bags import BAGS
+from fstc.frontends.torch.complexes import REAL, complex_table
 from fstc.frontends.torch.composites import COMPOSITES
 from fstc.frontends.torch.context import Handler
 from fstc.frontends.torch.contraction import CONTRACTION
@@ -36,7 +37,10 @@ FAMILIES = (
     BAGS,
     RECURRENT,
     GRADIENTS,
+    REAL,
 )
 OPERATORS: dict[str, Handler] = {name: handler for family in FAMILIES for name, handler in family.items()}
+COMPLEX: dict[str, Handler] = complex_table(OPERATORS)
+"""Where an operand or the result is complex."""
 
-__all__ = ["HIGHER_ORDER", "OPERATORS"]
+__all__ = ["COMPLEX", "HIGHER_ORDER", "OPERATORS"]

@@ -280,6 +280,40 @@ def edges() -> Tensor:
     return torch.randint(0, 7, (2, 20))
 
 
+# -- complex numbers -------------------------------------------------------------------------------------------------
+
+
+class Rotary(nn.Module):
+    """Rotary positions as the first Llama has them: complex numbers of pairs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        angles = torch.outer(torch.arange(6.0), 1.0 / 100 ** (torch.arange(0, 8, 2) / 8))
+        self.register_buffer("turns", torch.polar(torch.ones_like(angles), angles), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        pairs = torch.view_as_complex(x.float().reshape(*x.shape[:-1], -1, 2))
+        return torch.view_as_real(pairs * self.turns[None, :, None]).flatten(3).type_as(x)
+
+
+class FourierOperator(nn.Module):
+    """A layer of a Fourier neural operator: a spectrum, weights of its lowest frequencies, back; and other spectra."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.re, self.im = (nn.Parameter(torch.randn(3, 4, 3)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        weight = torch.complex(self.re, self.im)
+        spectrum = torch.fft.rfft(x)
+        wide = torch.zeros(x.shape[0], 4, x.shape[-1] // 2 + 1, dtype=spectrum.dtype)
+        wide[..., :3] = torch.einsum("bim,iom->bom", spectrum[..., :3], weight)
+        plane = torch.fft.rfft2(x, norm="ortho")
+        turned = torch.fft.irfft2(plane * torch.exp(0.5j * plane.abs()), s=x.shape[-2:], norm="ortho")
+        ratio = (spectrum / (spectrum.conj() + 4.0)).imag
+        return torch.fft.irfft(wide, n=x.shape[-1]), ratio, torch.fft.fft(x, norm="forward").real, turned
+
+
 # -- narrow floats -----------------------------------------------------------------------------------------------------
 
 
@@ -310,7 +344,8 @@ _MADE: dict[str, Callable[[], Made]] = {
     "volumes": volumes, "spatial_transformer": spatial_transformer,
     "graph_convolution": model(GraphConvolution, floats(7, 6), edges), "graph_attention": model(GraphAttention,
         floats(7, 6), edges),
-    "autocast": autocast,
+    "autocast": autocast, "rotary": model(Rotary, floats(2, 6, 3, 8)),
+    "spectra": model(FourierOperator, floats(2, 3, 9)), "spectra_even": model(FourierOperator, floats(2, 3, 8)),
     **{f"{name}_{kind}": narrow(make, dtype) for kind, dtype in HALVES.items() for name, make in {
         "mixer": mixer, "resnet18": resnet18(), "lstm_stack": recurrent(nn.LSTM, True), "sasrec": model(SASRec,
             ints(40, 2, 10)),
