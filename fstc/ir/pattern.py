@@ -76,6 +76,7 @@ class Pattern:
     refusal: Refusal | None = None
     dynamic: dict[str, frozenset[str]] = field(default_factory=dict)  # run-time index -> axes it depends on
     looked_up: dict[Key, int] = field(default_factory=dict)  # instances that hold a run-time index, numbered
+    bases: dict[Key, tuple[Key, tuple[str, ...]] | None] = field(default_factory=dict, init=False, repr=False)  # known
 
     @cached_property
     def reductions(self) -> tuple[Node, ...]:

@@ -58,6 +58,12 @@ def choose_holds(pattern: Pattern, excluded: frozenset[int] = frozenset()) -> tu
 
 def base_of(pattern: Pattern, key: Key) -> tuple[Key, tuple[str, ...]] | None:
     """The canonical instance that contains this one, and the axes it fixes; None when it is read from elsewhere."""
+    if key not in pattern.bases:
+        pattern.bases[key] = _base(pattern, key)
+    return pattern.bases[key]
+
+
+def _base(pattern: Pattern, key: Key) -> tuple[Key, tuple[str, ...]] | None:
     instance = pattern.instances[key]
     native = pattern.native(instance.value)
     if instance.at == native:

@@ -23,6 +23,7 @@ from fstc.plan.pricer import Members, users_of
 ROUNDS = 4
 MOST_ASIDE, MOST_OPS = 16, 96  # clusters and ops of a plan in which ops move between readers of one tensor
 MOST_REPEATED = 32  # ops of a region that are tried as repeated by their users
+MOST_WORK = 6000  # ops that are placed for it: a kernel of hundreds is tried in few ways, one of thirty in hundreds
 MOST_BEFORE = 6  # ops before one of them that are repeated with it, so that it waits for less
 
 
@@ -44,12 +45,14 @@ class Mover:
         self.judge, self.delta, self.partition = judge, delta, partition
         self.decisions: list[Decision] = []
         self._before: dict[int, frozenset[int]] = {}
+        self._most = MOST_WORK
         self._sinks: tuple[Partition, dict[tuple[int, int], list[int]]] | None = None
 
     def run(self) -> bool:
         """Whether something changed."""
         look_at: Container[int] = self.partition.members
         changed = False
+        self._most = self.judge.pricer.work + MOST_WORK
         for _ in range(ROUNDS):
             look_at = self._move(look_at)
             if not look_at:
@@ -65,7 +68,7 @@ class Mover:
         Returns the clusters that changed.
         """
         edges = [(a, b) for a, b in self.pairs() if a in look_at or b in look_at]
-        found = [move for a, b in edges for move in self._between(a, b)]
+        found = [move for a, b in edges if not self._is_enough() for move in self._between(a, b)]
         found.sort(key=lambda m: (-m.gain, m.source, m.target))
         touched: set[int] = set()
         made: list[Move] = []
@@ -230,9 +233,12 @@ class Mover:
         home, gained = self.partition.home, 0.0
         several = [n for n in self._by_size() if not {home[u] for u in self.partition.users[n]} <= {home[n]}]
         for n in several[:MOST_REPEATED]:
-            if n in self.partition.home:
+            if n in self.partition.home and not self._is_enough():
                 gained += self._repeated(n)
         return gained > 0
+
+    def _is_enough(self) -> bool:
+        return self.judge.pricer.work > self._most
 
     def repeatable(self, most: int) -> list[Members]:
         """Ops with several users, the largest results first: each with what comes for nothing, and with all before it

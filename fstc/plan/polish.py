@@ -25,6 +25,7 @@ from fstc.plan.refine import Refiner
 MOST_CLUSTERS = 12
 MOST_REPEATED = 12  # ops that are tried as computed by each of their users
 MOST_NEIGHBOURS = 96  # looked at in one round
+MOST_WORK = 8000  # ops that are placed for it: a plan of large kernels has fewer neighbours looked at
 ROUNDS = 12
 NEAR = 1.25  # of the fastest choice of splits: what is polished
 FAR, FARTHER = 2.0, 0.6  # what is polished, too: up to this, with a lower bound below that
@@ -50,12 +51,14 @@ class Polisher:
 
     def __init__(self, refiner: Refiner, mover: Mover, packer: Packer) -> None:
         self.refiner, self.mover, self.packer = refiner, mover, packer
+        self.most = MOST_WORK
 
     def run(self, fastest: float) -> None:
         """``fastest``: what another choice of splits takes; what is slower and cannot be much faster is left alone."""
         refiner = self.refiner
         if len(refiner.partition.members) > MOST_CLUSTERS:
             return
+        self.most = refiner.judge.pricer.work + MOST_WORK
         now, least = self.total(refiner.partition), self.floor()
         if now > NEAR * fastest and (now > FAR * fastest or least > FARTHER * fastest):
             return
@@ -75,7 +78,8 @@ class Polisher:
     def _ranked(self, now: float) -> list[tuple[float, Neighbour]]:
         """Neighbours of the partition, the fastest first."""
         found = list(islice(self._neighbours(self.refiner.partition), MOST_NEIGHBOURS))
-        priced = [(time, neighbour) for neighbour in found if (time := self._total(neighbour, now)) < inf]
+        pricer = self.refiner.judge.pricer
+        priced = [(t, n) for n in found if pricer.work <= self.most and (t := self._total(n, now)) < inf]
         return sorted(priced, key=lambda p: p[0])
 
     def _second(self, found: list[tuple[float, Neighbour]], now: float) -> tuple[Neighbour, float, Neighbour] | None:

@@ -46,6 +46,7 @@ class Pricer:
         self.users = self.graph.users()
         self.results = frozenset(self.graph.outputs)
         self._readers: dict[int, tuple[int, ...]] = {}
+        self.work = 0  # ops in all that were asked for, each time in other company: what bounds a search
 
     # -- what a set of ops is ---------------------------------------------------------------------------------
 
@@ -138,6 +139,7 @@ class Pricer:
         """Their best placement. ``threads`` and ``beat`` as in :func:`fstc.plan.candidate.best`."""
         key = (members, threads)
         if key not in self._placed:
+            self.work += len(self.nodes_of(members))
             shape = (self.shape(members), threads)
             found = self.equal.get(shape)
             count("patterns placed" if found is None else "patterns known")

@@ -53,9 +53,9 @@ def tensors_of(x: Any) -> list[Any]:
 
 
 def through(make: Callable[[], Any]) -> None:
-    module, args, kwargs = (*make(), {})[:3]
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        module, args, kwargs = (*make(), {})[:3]
         program = torch.export.export(module, tuple(args), dict(kwargs))
         imported = simplify(import_program(program, "zoo.safetensors"))
         assert not imported.coverage.refused, imported.coverage.refused
