@@ -96,8 +96,8 @@ def _judge(one: Planned, library: HostLibrary, checked: HostLibrary) -> None:
     code, case = one.work.value("codegen"), cases()[one.name]
     names = {v.id: f"%{v.name}" for v in one.work.value("graph").values}
     # First the checker: what it objects to is not run on bare memory.
-    launchers = [Watched(code, HostChecker(checked, code, names)), *(HostLauncher(library, code, o) for o in ORDERS)]
-    first, *others = (one.run(launcher) for launcher in launchers)
+    watched: Launcher = Watched(code, HostChecker(checked, code, names))
+    first, *others = map(one.run, (watched, *(HostLauncher(library, code, order) for order in ORDERS)))
     Runner.assert_similar_outputs(one.expected, first, case.rtol, case.atol)
     for order, other in zip(ORDERS, others, strict=True):
         for x, y in zip(first, other, strict=True):
