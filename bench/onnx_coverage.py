@@ -21,6 +21,7 @@ def main() -> int:
     parser.add_argument("--host", type=int, default=0, metavar="N", help="also run every Nth case on the host target")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
+    from fstc.build.cache import Cache
     from tests.frontends.onnx_cases import PASSED, outcomes, page
     from tests.frontends.onnx_host import complaints
 
@@ -33,7 +34,7 @@ def main() -> int:
     chosen, failed = passing[:: options.host], 0
     for start in range(0, len(chosen), BATCH):
         with TemporaryDirectory() as folder:
-            wrong = complaints(chosen[start : start + BATCH], Path(folder))
+            wrong = complaints(chosen[start : start + BATCH], Path(folder), Cache.open())
         failed += len(wrong)
         for name, why in wrong.items():
             print(f"host: {name}: {why}")

@@ -1,10 +1,10 @@
 """ONNX's node tests on the host target, many at a time: starting a C++ compiler costs more than most of them, so the
 kernels of all share one library.
 
-Example: ``complaints(names, folder)`` has a line for every case that does not pass, by its name. A case is planned as
-``fstc run`` plans it for the default device. The checker watches every access of its kernels; then they run in all
-thread orders, which must agree to the bit, and the outputs are held against the expected ones within the case's own
-tolerance.
+Example: ``complaints(names, folder, cache)`` has a line for every case that does not pass, by its name. A case is
+planned as ``fstc run`` plans it for the default device. The checker watches every access of its kernels; then they run
+in all thread orders, which must agree to the bit, and the outputs are held against the expected ones within the case's
+own tolerance.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def planned(name: str) -> Iterator[list[Planned]]:
         yield made
 
 
-def complaints(names: Iterable[str], folder: Path) -> dict[str, str]:
+def complaints(names: Iterable[str], folder: Path, cache: Cache) -> dict[str, str]:
     """What is wrong, by case; libraries are built in ``folder``."""
     wrong: dict[str, str] = {}
     with ExitStack() as stack:
@@ -73,13 +73,12 @@ def complaints(names: Iterable[str], folder: Path) -> dict[str, str]:
                 sets += stack.enter_context(planned(name))
             except (Refused, FstcError) as error:
                 wrong[name] = _line(error)
-        return wrong | judge(sets, folder)
+        return wrong | judge(sets, folder, cache)
 
 
-def judge(sets: Sequence[Planned], folder: Path) -> dict[str, str]:
+def judge(sets: Sequence[Planned], folder: Path, cache: Cache) -> dict[str, str]:
     """What is wrong with the results, by case."""
     kernels = list({k.name: k for s in sets for k in host_kernels(s.work)}.values())  # equal names are equal kernels
-    cache = Cache.open()
     library, checked = (compile_host(kernels, folder, checked=c, cache=cache, jobs=1) for c in (False, True))
     wrong: dict[str, str] = {}
     for one in sets:
@@ -96,8 +95,8 @@ def _judge(one: Planned, library: HostLibrary, checked: HostLibrary) -> None:
     code, case = one.work.value("codegen"), cases()[one.name]
     names = {v.id: f"%{v.name}" for v in one.work.value("graph").values}
     # First the checker: what it objects to is not run on bare memory.
-    launchers = [Watched(code, HostChecker(checked, code, names)), *(HostLauncher(library, code, o) for o in ORDERS)]
-    first, *others = (one.run(launcher) for launcher in launchers)
+    watched: Launcher = Watched(code, HostChecker(checked, code, names))
+    first, *others = map(one.run, (watched, *(HostLauncher(library, code, order) for order in ORDERS)))
     Runner.assert_similar_outputs(one.expected, first, case.rtol, case.atol)
     for order, other in zip(ORDERS, others, strict=True):
         for x, y in zip(first, other, strict=True):

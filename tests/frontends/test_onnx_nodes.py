@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from functools import cache
+from functools import cache as memoize
 from pathlib import Path
 
 import pytest
 
 pytest.importorskip("onnx")
 
+from fstc.build.cache import Cache
 from tests.conftest import Golden
 from tests.frontends.onnx_backend import Backend, HostBackend
 from tests.frontends.onnx_cases import PASSED, cases, listed, outcome, outcomes, page
@@ -25,10 +27,15 @@ ON_HOST = (
 )  # fmt: skip
 
 
-@cache
+@memoize
 def others() -> dict[str, str]:
     """What does not pass, as the page says it."""
     return listed(DOCUMENT.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def cache(shared_cache: None) -> Cache:
+    return Cache.open(Path(os.environ["FSTC_CACHE_DIR"]))
 
 
 @pytest.mark.parametrize("name", list(cases())[::EVERY])
@@ -36,8 +43,8 @@ def test_on_reference(name: str) -> None:
     assert outcome(name) == others().get(name, PASSED)
 
 
-def test_on_host(tmp_path: Path) -> None:
-    assert complaints(ON_HOST, tmp_path) == {}
+def test_on_host(tmp_path: Path, cache: Cache) -> None:
+    assert complaints(ON_HOST, tmp_path, cache) == {}
 
 
 @pytest.mark.parametrize("backend", [Backend, HostBackend])
@@ -49,7 +56,7 @@ def test_backend_interface(backend: type[Backend]) -> None:
     assert (backend.run_model(case.model, inputs)[0] == outputs[0]).all()
 
 
-def test_wrong_results_are_seen(tmp_path: Path) -> None:
+def test_wrong_results_are_seen(tmp_path: Path, cache: Cache) -> None:
     """One element that is off by a little more than the tolerance, one kernel that is another, one case refused."""
     with planned("test_exp") as (right,), planned("test_sin") as (broken,):
         off = right.expected[0].copy()
@@ -57,9 +64,9 @@ def test_wrong_results_are_seen(tmp_path: Path) -> None:
         texts = broken.work.texts("codegen")
         broken.work.files["codegen"] = {name: text.replace("sin(", "cos(") for name, text in texts.items()}
         assert broken.work.texts("codegen") != texts
-        found = judge([replace(right, expected=[off]), broken], tmp_path)
+        found = judge([replace(right, expected=[off]), broken], tmp_path, cache)
     assert set(found) == {"test_exp", "test_sin"}
-    assert set(complaints(["test_add", "test_nonzero_example"], tmp_path)) == {"test_nonzero_example"}
+    assert set(complaints(["test_add", "test_nonzero_example"], tmp_path, cache)) == {"test_nonzero_example"}
 
 
 @pytest.mark.slow
@@ -70,6 +77,7 @@ def test_all_on_reference(golden: Golden) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_all_on_host(chunk: int, tmp_path: Path) -> None:
+def test_all_on_host(chunk: int, tmp_path: Path, cache: Cache) -> None:
     """All that pass on the reference evaluator, as the page says."""
-    assert complaints([name for name in cases() if name not in others()][chunk::CHUNKS], tmp_path) == {}
+    passing = [name for name in cases() if name not in others()]
+    assert complaints(passing[chunk::CHUNKS], tmp_path, cache) == {}
