@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from fstc.driver.imports import write_imported  # noqa: E402
-from fstc.frontends.artefact import Imported  # noqa: E402
+from fstc.frontends.artefact import Imported, ImportOptions  # noqa: E402
 from fstc.frontends.passes.run import simplify  # noqa: E402
 
 PAGE = ROOT / "docs" / "models.md"
@@ -82,7 +82,7 @@ def jax_model(name: str) -> Callable[[Path], tuple[Imported, float]]:
     def make(target: Path) -> tuple[Imported, float]:
         import jax
 
-        from fstc.frontends.run import ImportOptions, import_model
+        from fstc.frontends.run import import_model
 
         programs = import_module("tests.frontends.jax_programs")
         function, args = programs.PROGRAMS[name](programs.WIDE)
