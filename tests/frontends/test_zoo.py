@@ -96,6 +96,8 @@ def judge(ours: Any, theirs: Any, truth: Any) -> None:
     x, y, exact = (v.astype(np.float64) for v in (ours, theirs, truth))
     finite = np.isfinite(y)
     np.testing.assert_array_equal(x[~finite], y[~finite])
+    if not np.isfinite(exact[finite]).all():  # NaN in float64 alone: torch's own result is what counts
+        exact = y
     scale = np.abs(exact[finite]).max(initial=0)
     own, other = (np.abs(v[finite] - exact[finite]).max(initial=0) for v in (x, y))
     assert own <= 4 * other + STEP[ours.dtype.name] * scale, (own, other, scale)
