@@ -107,12 +107,12 @@ def adam(loss: Loss, parameters: Parameters, *inputs: Tensor) -> object:
     return updated, value
 
 
-def per_sample(loss: Loss, parameters: Parameters, x: Tensor, y: Tensor) -> object:
+def sample_gradients(loss: Loss, parameters: Parameters, x: Tensor, y: Tensor) -> object:
     """Gradients of each sample, by vmap."""
     return vmap(grad(lambda p, a, b: loss(p, a[None], b[None])), in_dims=(None, 0, 0))(parameters, x, y)
 
 
-def tangents(loss: Loss, parameters: Parameters, x: Tensor, y: Tensor) -> object:
+def jvp_of(loss: Loss, parameters: Parameters, x: Tensor, y: Tensor) -> object:
     return jvp(lambda x: loss(parameters, x, y), (x,), (torch.ones_like(x),))
 
 
@@ -187,8 +187,8 @@ _MADE: dict[str, Callable[[], Made]] = {
     "convolution_gradients": lambda: step(convolutional(), classified, gradients, torch.randn(4, 3, 12, 12), classes()),
     "lstm_gradients": lambda: step(Recurrent(), classified, gradients, torch.randn(4, 3, 4), classes()),
     "gru_gradients": lambda: step(Recurrent(nn.GRU), classified, gradients, torch.randn(4, 3, 4), classes()),
-    "per_sample": lambda: step(mlp(6, 8, 5), regressed, per_sample, torch.randn(4, 6), torch.randn(4, 5)),
-    "tangents": lambda: step(mlp(6, 8, 5, last=nn.Tanh()), regressed, tangents, torch.randn(4, 6), torch.randn(4, 5)),
+    "per_sample": lambda: step(mlp(6, 8, 5), regressed, sample_gradients, torch.randn(4, 6), torch.randn(4, 5)),
+    "tangents": lambda: step(mlp(6, 8, 5, last=nn.Tanh()), regressed, jvp_of, torch.randn(4, 6), torch.randn(4, 5)),
     "batch_norm_training": lambda: (Exported(), (torch.randn(3, 3, 6, 6), torch.randint(0, 5, (3,)))),
     "adamw": optimizer_ema,
 }  # fmt: skip
