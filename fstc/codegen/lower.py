@@ -151,6 +151,8 @@ class _Lowering:
         pattern = self.pattern
         roots = [r for r in pattern.roots if r.node in nest.reduces or (r.node < 0 and r.value in nest.stores)]
         tests = {r.value: self.collectives.zero(frozenset(r.axes), ("block",)) for r in roots if r.node < 0}
+        if not any(tests.values()):
+            return [(nest, [])]
         loads = {r.value: self._loads(r.keys) for r in roots if r.node < 0}
         everywhere = [r for r in roots if r.node >= 0 or not tests[r.value]]
         known = self._loads(tuple(k for r in everywhere for k in r.keys))

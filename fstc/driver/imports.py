@@ -19,8 +19,6 @@ from fstc.ir.printer import print_graph
 from fstc.ir.safetensors import write_tensors
 from fstc.support.files import check_name, write_atomic
 
-PIECE = 1 << 24
-
 
 def write_imported(imported: Imported, target: Path, factory: str = "", binds: Mapping[str, int] | None = None) -> None:
     """The tensors first, so that a ``.fir`` that is there is whole. ``factory``, ``binds``: as the import had them."""
@@ -56,9 +54,6 @@ def _as_before(imported: Imported, target: Path) -> Graph:
 
 
 def digest(path: Path) -> str:
-    """sha256 of a file, piece by piece."""
-    found = hashlib.sha256()
+    """sha256 of a file, read piece by piece."""
     with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            found.update(piece)
-    return found.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

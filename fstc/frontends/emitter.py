@@ -17,15 +17,14 @@ from fstc.ir.graph import Attr, Graph, Node, Region, Value
 from fstc.ir.ops import lookup
 from fstc.ir.ops.numerics import cast
 from fstc.ir.ops.opdef import Form, Infer, Kind, OpDef, OpError
-from fstc.ir.types import DTYPES, F32, DType, Shape, TensorType
+from fstc.ir.types import DTYPES, DType, Shape, TensorType
+from fstc.ir.verify import LIMIT, MAX_RANK
 
 Array = Any  # numpy.ndarray
 
 FOLD_ELEMENTS = 1 << 16  # larger results are left to the pass that folds constants
 INLINE_ELEMENTS = 16  # a constant of more elements that are not all equal goes to the file of tensors
 MOST_OPS = 1_000_000
-MOST_BYTES = 2**63 - 1
-MOST_DIMENSIONS = 8
 NEVER_FOLDED = (Kind.LIBRARY, Kind.SOURCE)
 
 _FROM_NUMPY = {d.numpy_name: d for d in DTYPES.values()}
@@ -215,9 +214,9 @@ class Emitter:
 
 def counted(type: TensorType) -> TensorType:
     """A type that the language takes; OpError where its bytes cannot be counted, LimitError for too high a rank."""
-    if type.rank > MOST_DIMENSIONS:
-        raise LimitError(f"{type} has rank {type.rank}, the most is {MOST_DIMENSIONS}")
-    if type.nbytes > MOST_BYTES:
+    if type.rank > MAX_RANK:
+        raise LimitError(f"{type} has rank {type.rank}, the most is {MAX_RANK}")
+    if type.nbytes > LIMIT:
         raise OpError(f"{type} has more bytes than can be counted")
     return type
 
@@ -295,9 +294,7 @@ class _Writer:
         if exact and exact not in self.used:
             self.used.add(exact)
             return exact
-        name = self._unique(
-            exact or self.made._hints.get(val, "const"), self.taken | self.used if exact else self.taken
-        )
+        name = self._unique(exact or self.made._hints.get(val, "const"), self.taken)
         self.taken.add(name)
         self.used.add(name)
         return name
@@ -364,4 +361,4 @@ def _nested(array: Array) -> Attr:
     return _frozen(wide.tolist())
 
 
-__all__ = ["F32", "Built", "Emitter", "LimitError", "Val", "as_attribute", "counted", "dtype_of", "is_uniform"]
+__all__ = ["Built", "Emitter", "LimitError", "Val", "as_attribute", "counted", "dtype_of", "is_uniform"]

@@ -17,6 +17,7 @@ from fstc.ir.indexing import At
 from fstc.ir.ops.opdef import Form
 from fstc.ir.pattern import Key, Pattern, key_of
 from fstc.ir.reach import Limits, hull, limits
+from fstc.ir.types import TensorType
 from fstc.support.affine import Index, Term, linearize
 
 SECTOR = 32  # bytes
@@ -122,11 +123,16 @@ def uses(pattern: Pattern) -> tuple[Use, ...]:
     return tuple(sorted(found, key=lambda u: (u.mode, u.value)))
 
 
+def whole_bytes(ttype: TensorType) -> int:
+    """All sectors of a tensor, in bytes."""
+    return -(-ttype.nbytes // SECTOR) * SECTOR
+
+
 def floor_bytes(pattern: Pattern) -> int:
     """The least that any plan moves: every outside tensor in once as far as it is read, every result out once."""
     if not pattern.instances:  # too many to list: all of every tensor
         graph = pattern.graph
-        return sum(-(-graph.type(v).nbytes // SECTOR) * SECTOR for v in (*graph.inputs, *dict.fromkeys(graph.outputs)))
+        return sum(whole_bytes(graph.type(v)) for v in (*graph.inputs, *dict.fromkeys(graph.outputs)))
     return sum(distinct_bytes(pattern, use) for use in uses(pattern))
 
 
@@ -187,7 +193,7 @@ def _fixes(part: Index, whole: Index) -> bool:
 def distinct_bytes(pattern: Pattern, use: Use) -> int:
     """Distinct sectors of a tensor that the pattern touches at all, in bytes."""
     ttype = pattern.graph.type(use.value)
-    whole = -(-ttype.nbytes // SECTOR) * SECTOR
+    whole = whole_bytes(ttype)
     total = 0
     for offset, more in use.grouped:
         limit = use.limit(offset)

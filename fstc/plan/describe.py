@@ -11,7 +11,7 @@ import msgspec
 
 from fstc.device.device import Device
 from fstc.device.occupancy import blocks_per_sm
-from fstc.ir.traffic import SECTOR, places_of, uses
+from fstc.ir.traffic import places_of, uses, whole_bytes
 from fstc.plan.artefact import Edge, Group, Kernel, Part
 from fstc.plan.candidate import Placed
 from fstc.plan.code import Codes
@@ -197,7 +197,7 @@ def _read_again(parts: Sequence[tuple[Placed, Part]]) -> int:
 def _distinct(readers: Sequence[tuple[Placed, int, int]]) -> int:
     """Bytes of one tensor that are touched at all."""
     first, value, _ = readers[0]
-    whole = -(-first.pattern.graph.type(value).nbytes // SECTOR) * SECTOR
+    whole = whole_bytes(first.pattern.graph.type(value))
     largest = max(size for _, _, size in readers)
     if largest >= whole:
         return whole

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import Any
 
 import msgspec
@@ -23,7 +22,7 @@ from fstc.ir.ops.opdef import Kind
 from fstc.ir.reference import evaluate
 from fstc.runtime.artefact import Comparison
 from fstc.runtime.compare import EPS
-from fstc.runtime.peers import Spread
+from fstc.runtime.peers import Spread, rms
 
 Array = Any  # numpy.ndarray; numpy is imported where it is used
 
@@ -40,8 +39,7 @@ def distance(one: Array, other: Array) -> Spread:
     with np.errstate(all="ignore"):
         gap = np.abs(one.astype(np.float64) - other.astype(np.float64))
     gap = gap[np.isfinite(gap)]
-    largest = float(gap.max(initial=0.0))
-    return Spread(largest, largest * sqrt(float(np.mean(np.square(gap / largest)))) if largest else 0.0)
+    return Spread(float(gap.max(initial=0.0)), rms(gap))
 
 
 @dataclass

@@ -71,11 +71,11 @@ def _floats(got: Array, peer: Array, want: Array) -> dict[str, Any]:
         right = exact.astype(got.dtype).astype(np.float64)  # overflow to infinity happens in the storage type
         finite = np.isfinite(ours) & np.isfinite(theirs) & np.isfinite(right)
         size = np.where(finite, np.abs(exact), 0.0)
-        found: dict[str, Any] = {"size": _rms(size), "largest": float(size.max())}
+        found: dict[str, Any] = {"size": rms(size), "largest": float(size.max())}
         for side, values in (("ours", ours), ("theirs", theirs)):
             error = np.where(finite, np.abs(values - exact), 0.0)
             found[f"{side}_max"] = float(error.max())
-            found[f"{side}_rms"] = _scaled(_rms(error), _rms(size))
+            found[f"{side}_rms"] = _scaled(rms(error), rms(size))
             found[f"{side}_peak"] = _scaled(float(error.max()), float(size.max()))
             same = np.where(np.isnan(right), np.isnan(values), values == right)
             odd = ~(np.isfinite(values) & np.isfinite(right)) & ~same
@@ -94,10 +94,11 @@ def _exact(got: Array, peer: Array, want: Array) -> dict[str, Any]:
     return found
 
 
-def _rms(values: Array) -> float:
+def rms(values: Array) -> float:
+    """Root mean square of magnitudes; 0 of none."""
     import numpy as np
 
-    largest = float(values.max())  # scaled, so that no square overflows
+    largest = float(values.max(initial=0.0))  # scaled, so that no square overflows
     return largest * float(np.sqrt(np.mean(np.square(values / largest)))) if largest else 0.0
 
 
