@@ -14,6 +14,7 @@ import numpy as np
 from fstc.frontends.artefact import Imported, ImportOptions
 from fstc.frontends.stablehlo.run import read
 from fstc.ir.reference import evaluate
+from tests.stored import stored
 
 Function = Callable[..., Any]
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "bfloat16": 2.0**-7, "float16": 2.0**-10, "float8_e4m3fn": 2.0**-3}
@@ -43,16 +44,6 @@ def imported(function: Function, args: Sequence[Any], folder: Path, bytecode: bo
     return read(path, ImportOptions(), "model.safetensors")
 
 
-class Stored:
-    """The constants of an import, as the evaluator asks for them."""
-
-    def __init__(self, imported: Imported) -> None:
-        self.tensors = imported.tensors
-
-    def load(self, data: str, *_: Any) -> Any:
-        return self.tensors[data.partition(":")[2]]
-
-
 def results(model: Imported, args: Sequence[Any]) -> list[Any]:
     """What the imported graph computes, in the reference interpreter."""
     import jax
@@ -61,7 +52,7 @@ def results(model: Imported, args: Sequence[Any]) -> list[Any]:
     leaves = jax.tree.leaves(args)
     assert len(leaves) == len(graph.inputs), "arguments that nothing reads are left out by jit"
     feeds = {i: np.asarray(x) for i, x in zip(graph.inputs, leaves, strict=True)}
-    found = evaluate(graph, feeds, Stored(model))  # type: ignore[arg-type]
+    found = evaluate(graph, feeds, stored(model.tensors))
     return [found[i] for i in graph.outputs]
 
 

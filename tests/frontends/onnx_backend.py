@@ -25,6 +25,7 @@ from fstc.frontends.onnx.model import OLDEST
 from fstc.frontends.run import import_model
 from fstc.ir.reference import evaluate
 from fstc.support.diagnostics import FstcError
+from tests.stored import stored
 
 Array = Any
 FILE = "model.safetensors"
@@ -34,16 +35,6 @@ NARROW = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
 
 class Refused(Exception):
     """fstc does not take the model; the text says why."""
-
-
-class Tensors:
-    """The constants of an import that was not written to files."""
-
-    def __init__(self, imported: Imported) -> None:
-        self.imported = imported
-
-    def load(self, data: str, type: Any, span: Any = None) -> Array:
-        return np.asarray(self.imported.tensors[data.removeprefix(f"{self.imported.file}:")])
 
 
 def specialised(model: onnx.ModelProto, arrays: Mapping[str, Array], level: int) -> onnx.ModelProto:
@@ -89,8 +80,7 @@ def imported(model: onnx.ModelProto, arrays: Mapping[str, Array]) -> Iterator[tu
 
 
 def on_reference(model: Imported, folder: Path, feeds: Mapping[int, Array]) -> list[Array]:
-    store: Any = Tensors(model)
-    found = evaluate(model.graph, feeds, store)
+    found = evaluate(model.graph, feeds, stored(model.tensors))
     return [found[v] for v in model.graph.outputs]
 
 

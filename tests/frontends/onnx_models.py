@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from fstc.frontends.artefact import Imported, ImportOptions
 from fstc.frontends.run import import_model
 from fstc.ir.reference import evaluate
-from tests.frontends.onnx_backend import Tensors
+from tests.stored import stored
 
 Array = Any
 OPSET = 17
@@ -53,7 +53,7 @@ def save(made: onnx.ModelProto, folder: Path) -> Path:
 
 
 def outputs_of(imported: Imported, feeds: Mapping[str, Array]) -> list[Array]:
-    graph, store = imported.graph, Tensors(imported)
+    graph, store = imported.graph, stored(imported.tensors)
     found = evaluate(graph, {v: feeds[graph.values[v].name] for v in graph.inputs}, store)  # type: ignore[arg-type]
     return [found[v] for v in graph.outputs]
 

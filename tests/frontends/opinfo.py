@@ -33,6 +33,7 @@ from fstc.frontends.torch.program import import_program
 from fstc.frontends.torch.tensors import array_of
 from fstc.ir.reference import evaluate
 from fstc.support.diagnostics import FstcError
+from tests.stored import stored
 
 Operator = Any  # torch.testing's OpInfo
 DTYPES = ("float32", "float16", "bfloat16", "int64", "bool")
@@ -143,7 +144,7 @@ def judged(op: Any, given: list[Any]) -> Outcome:
 def compared(op: Any, imported: Any, calls: Calls, tensors: list[Any], want: list[Any], ties: list[bool]) -> Outcome:
     graph = imported.graph
     feeds = {i: array_of(x.contiguous()) for i, x in zip(graph.inputs, tensors, strict=True)}
-    found = evaluate(graph, feeds, Arrays(imported.tensors))  # type: ignore[arg-type]
+    found = evaluate(graph, feeds, stored(imported.tensors))
     if len(graph.outputs) < len(want):
         return Outcome(FAILED, f"{len(graph.outputs)} outputs for {len(want)}")
     results = [found[i] for i in graph.outputs[: len(want)]]
@@ -178,16 +179,6 @@ def is_nearer(ours: Any, theirs: Any, truth: Any) -> bool:
     own, other = (np.abs(x.astype(np.float64) - wanted) for x in (ours, array_of(theirs.contiguous())))
     step = np.abs(wanted) * TOLERANCES[ours.dtype.name][0]
     return bool((own <= np.maximum(other, step)).all())
-
-
-class Arrays:
-    """Constants of an import that was not written."""
-
-    def __init__(self, tensors: Any) -> None:
-        self.tensors = tensors
-
-    def load(self, data: str, type: Any, span: Any = None) -> Any:
-        return self.tensors[data.partition(":")[2]]
 
 
 def difference(op: Any, found: Any, expected: Any) -> str:

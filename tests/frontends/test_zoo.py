@@ -21,6 +21,7 @@ from fstc.frontends.torch.tensors import array_of  # noqa: E402
 from fstc.ir.reference import evaluate  # noqa: E402
 from fstc.plan.run import make_plan  # noqa: E402
 from tests.frontends.models import zoo, zoo_plain, zoo_recommendation, zoo_training  # noqa: E402
+from tests.stored import stored  # noqa: E402
 
 MODULES = (zoo, zoo_plain, zoo_recommendation, zoo_training)
 FAMILIES: dict[str, Callable[[], Any]] = {name: make for module in MODULES for name, make in module.FAMILIES.items()}
@@ -36,16 +37,6 @@ QUICK = (
 )
 # Of its magnitude, how far from float64 a result may be that is further than torch's: rounding once, 16 times over.
 STEP = {"float32": 2.0**-19, "float16": 2.0**-7, "bfloat16": 2.0**-4}
-
-
-class Arrays:
-    """Constants of an import that was not written."""
-
-    def __init__(self, tensors: Any) -> None:
-        self.tensors = tensors
-
-    def load(self, data: str, type: Any, span: Any = None) -> Any:
-        return self.tensors[data.partition(":")[2]]
 
 
 def tensors_of(x: Any) -> list[Any]:
@@ -67,7 +58,7 @@ def through(make: Callable[[], Any]) -> None:
     graph = imported.graph
     given = dict(zip(program.graph_signature.user_inputs, tensors_of((args, kwargs)), strict=True))
     feeds = {i: array_of(given[graph.values[i].name].contiguous()) for i in graph.inputs}
-    found = evaluate(graph, feeds, Arrays(imported.tensors))  # type: ignore[arg-type]
+    found = evaluate(graph, feeds, stored(imported.tensors))
     assert len(graph.outputs) >= len(want)
     for output, theirs, exact in zip(graph.outputs, want, truth, strict=False):
         judge(found[output], array_of(theirs.detach().contiguous()), array_of(exact.detach().contiguous()))

@@ -16,6 +16,7 @@ from fstc.frontends.torch.peer import run_program
 from fstc.frontends.torch.program import import_program
 from fstc.frontends.torch.tensors import array_of
 from fstc.ir.reference import evaluate
+from tests.stored import stored
 
 
 class Function(torch.nn.Module):
@@ -25,16 +26,6 @@ class Function(torch.nn.Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
-
-
-class Arrays:
-    """Constants of an import that was not written."""
-
-    def __init__(self, imported: Imported) -> None:
-        self.tensors = imported.tensors
-
-    def load(self, data: str, type: Any, span: Any = None) -> Any:
-        return self.tensors[data.partition(":")[2]]
 
 
 def exported(function: Any, *args: Any, **kwargs: Any) -> Any:
@@ -53,7 +44,7 @@ def check(function: Any, *args: Any, rtol: float = 1e-5, atol: float = 1e-5, **k
     tensors = [x for x in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(x, torch.Tensor)]
     arrays = [np.ascontiguousarray(array_of(x)).reshape(x.shape) for x in tensors]
     feeds = dict(zip(graph.inputs, arrays, strict=True))
-    found = evaluate(graph, feeds, Arrays(imported))  # type: ignore[arg-type]
+    found = evaluate(graph, feeds, stored(imported.tensors))
     names = {graph.values[i].name: x for i, x in feeds.items()}
     wanted = run_program(program, names)
     assert len(wanted) == len(graph.outputs)

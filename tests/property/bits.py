@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,22 +9,9 @@ import numpy as np
 from fstc.frontends.passes.rewriter import Tensors
 from fstc.ir.graph import Graph
 from fstc.ir.ops.numerics import quiet, wide
-from fstc.ir.ops.source import split_data
 from fstc.ir.reference import evaluate
-from fstc.ir.types import TensorType
 from fstc.runtime.inputs import make_inputs
-
-
-class Stored:
-    """A ConstantStore over arrays."""
-
-    def __init__(self, arrays: Mapping[str, Any]) -> None:
-        self.arrays = arrays
-
-    def load(self, data: str, type: TensorType, span: object = None) -> Any:
-        found = self.arrays[split_data(data)[1]]
-        assert found.shape == type.shape and found.dtype == type.dtype.numpy()
-        return found
+from tests.stored import stored
 
 
 def same_results(before: Graph, after: Graph, tensors: Tensors, seed: int) -> list[str]:
@@ -33,7 +19,7 @@ def same_results(before: Graph, after: Graph, tensors: Tensors, seed: int) -> li
     assert [before.values[i].name for i in before.inputs] == [after.values[i].name for i in after.inputs]
     assert [before.type(i) for i in before.outputs] == [after.type(i) for i in after.outputs]
     feeds = make_inputs(before, seed, specials=seed % 2 == 1)
-    store: Any = Stored(tensors.arrays)
+    store = stored(tensors.arrays)
     with quiet():
         one, other = evaluate(before, feeds, store), evaluate(after, feeds, store)
     pairs = zip(before.outputs, after.outputs, strict=True)
